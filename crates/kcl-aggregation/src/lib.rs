@@ -1,0 +1,1 @@
+//! The KPL aggregation format: one Kinesis record in, user records out, and back.

@@ -1,0 +1,359 @@
+use crate::{Checkpoint, HashKeyRange, Lease, LeaseCounter, LeaseKey, PendingCheckpoint, ShardId, WorkerId};
+
+/// What a write is for. Metrics and logs name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Verb {
+    /// A new row.
+    Create,
+    /// A heartbeat.
+    Renew,
+    /// A new owner.
+    Take,
+    /// A durable position.
+    Checkpoint,
+    /// A proposed position.
+    PrepareCheckpoint,
+    /// No owner any more.
+    Release,
+    /// Facts about the shard that the row lacked.
+    Describe,
+    /// The row is removed.
+    Delete,
+}
+
+impl Verb {
+    /// The name in metrics and logs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Renew => "renew",
+            Self::Take => "take",
+            Self::Checkpoint => "checkpoint",
+            Self::PrepareCheckpoint => "prepare_checkpoint",
+            Self::Release => "release",
+            Self::Describe => "describe",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+/// What must hold of the stored row for a write to apply. All parts together, checked and applied atomically.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Expectation {
+    /// There is no row with this key.
+    Absent,
+    /// The row is the version that was seen.
+    Version {
+        /// The owner that was seen, `None` for no owner.
+        owner: Option<WorkerId>,
+        /// The counter that was seen.
+        counter: LeaseCounter,
+    },
+    /// The row is finished, at the counter that was seen.
+    EndedAt {
+        /// The counter that was seen.
+        counter: LeaseCounter,
+    },
+    /// The row exists and does not know its children.
+    NoChildren,
+    /// The row exists and does not know its hash range.
+    NoHashRange,
+}
+
+/// What a write does to one optional attribute.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Field<T> {
+    /// Left as it is.
+    Keep,
+    /// Set to this value.
+    Set(T),
+    /// Removed.
+    Remove,
+}
+
+/// What a write does to the count of owner switches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OwnerSwitches {
+    /// Left as it is.
+    Keep,
+    /// One more.
+    AddOne,
+    /// Set to zero.
+    Reset,
+}
+
+/// The attributes that an update changes; the others, known or not, stay.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Update {
+    /// Whether the counter becomes the expected one plus one.
+    pub add_one: bool,
+    /// The owner.
+    pub owner: Field<WorkerId>,
+    /// The count of owner switches.
+    pub owner_switches: OwnerSwitches,
+    /// The checkpoint; its sub-sequence number is always written with it.
+    pub checkpoint: Option<Checkpoint>,
+    /// The proposed checkpoint and its state.
+    pub pending: Field<PendingCheckpoint>,
+    /// Whether the hand-over marker is removed.
+    pub remove_checkpoint_owner: bool,
+    /// The children.
+    pub children: Option<Vec<ShardId>>,
+    /// The hash range.
+    pub hash_range: Option<HashKeyRange>,
+}
+
+impl Update {
+    const NOTHING: Self = Self {
+        add_one: false,
+        owner: Field::Keep,
+        owner_switches: OwnerSwitches::Keep,
+        checkpoint: None,
+        pending: Field::Keep,
+        remove_checkpoint_owner: false,
+        children: None,
+        hash_range: None,
+    };
+    const HEARTBEAT: Self = Self { add_one: true, ..Self::NOTHING };
+}
+
+/// What a write does to the row.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Change {
+    /// A whole new row.
+    Put(Box<Lease>),
+    /// Some attributes.
+    Update(Box<Update>),
+    /// The row is removed.
+    Delete,
+}
+
+/// One conditional write of one lease row, as data. Built only by its verbs; a store applies it atomically.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct LeaseWrite {
+    verb: Verb,
+    key: LeaseKey,
+    expectation: Expectation,
+    change: Change,
+}
+
+/// How a store answers a write that it could decide.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum WriteOutcome {
+    /// The write was applied. The row after it; for a delete, the row that was deleted.
+    Applied(Lease),
+    /// The row was not as expected. What it is now, `None` if there is none or it is not readable as a lease.
+    Rejected {
+        /// The row as it is.
+        current: Option<Lease>,
+    },
+}
+
+impl LeaseWrite {
+    fn update(verb: Verb, seen: &Lease, update: Update) -> Self {
+        let expectation = Expectation::Version { owner: seen.owner.clone(), counter: seen.counter };
+        Self { verb, key: seen.key.clone(), expectation, change: Change::Update(Box::new(update)) }
+    }
+
+    /// Creates the row if its key is absent.
+    pub fn create(lease: Lease) -> Self {
+        let key = lease.key.clone();
+        Self { verb: Verb::Create, key, expectation: Expectation::Absent, change: Change::Put(Box::new(lease)) }
+    }
+
+    /// Heartbeat by the owner of `seen`.
+    pub fn renew(seen: &Lease) -> Self {
+        Self::update(Verb::Renew, seen, Update::HEARTBEAT)
+    }
+
+    /// Makes `by` the owner of the version `seen`.
+    pub fn take(seen: &Lease, by: &WorkerId) -> Self {
+        let switched = seen.owner.as_ref().is_some_and(|owner| owner != by);
+        let owner_switches = if switched { OwnerSwitches::AddOne } else { OwnerSwitches::Keep };
+        let owner = Field::Set(by.clone());
+        let update = Update { owner, owner_switches, remove_checkpoint_owner: true, ..Update::HEARTBEAT };
+        Self::update(Verb::Take, seen, update)
+    }
+
+    /// Stores a position; removes a proposed one.
+    pub fn checkpoint(seen: &Lease, checkpoint: Checkpoint) -> Self {
+        let update = Update {
+            checkpoint: Some(checkpoint),
+            pending: Field::Remove,
+            owner_switches: OwnerSwitches::Reset,
+            ..Update::HEARTBEAT
+        };
+        Self::update(Verb::Checkpoint, seen, update)
+    }
+
+    /// Stores a proposed position; the position itself stays.
+    pub fn prepare_checkpoint(seen: &Lease, pending: PendingCheckpoint) -> Self {
+        let update = Update { pending: Field::Set(pending), ..Update::HEARTBEAT };
+        Self::update(Verb::PrepareCheckpoint, seen, update)
+    }
+
+    /// Gives the lease up: no owner, so that another worker need not wait for it to expire.
+    pub fn release(seen: &Lease) -> Self {
+        Self::update(Verb::Release, seen, Update { owner: Field::Remove, ..Update::HEARTBEAT })
+    }
+
+    /// Fills in the children of a row that does not know them, whoever owns it.
+    pub fn describe_children(key: &LeaseKey, children: Vec<ShardId>) -> Self {
+        let change = Change::Update(Box::new(Update { children: Some(children), ..Update::NOTHING }));
+        Self { verb: Verb::Describe, key: key.clone(), expectation: Expectation::NoChildren, change }
+    }
+
+    /// Fills in the hash range of a row that does not know it, whoever owns it.
+    pub fn describe_hash_range(key: &LeaseKey, range: HashKeyRange) -> Self {
+        let change = Change::Update(Box::new(Update { hash_range: Some(range), ..Update::NOTHING }));
+        Self { verb: Verb::Describe, key: key.clone(), expectation: Expectation::NoHashRange, change }
+    }
+
+    /// Removes the row of a finished shard.
+    pub fn delete(seen: &Lease) -> Self {
+        let expectation = Expectation::EndedAt { counter: seen.counter };
+        Self { verb: Verb::Delete, key: seen.key.clone(), expectation, change: Change::Delete }
+    }
+
+    /// What the write is for.
+    pub const fn verb(&self) -> Verb {
+        self.verb
+    }
+
+    /// The row it is for.
+    pub const fn key(&self) -> &LeaseKey {
+        &self.key
+    }
+
+    /// What must hold for it to apply.
+    pub const fn expectation(&self) -> &Expectation {
+        &self.expectation
+    }
+
+    /// What it does.
+    pub const fn change(&self) -> &Change {
+        &self.change
+    }
+
+    /// The counter it stores, if it changes the counter.
+    pub fn counter_after(&self) -> Option<LeaseCounter> {
+        match (&self.change, &self.expectation) {
+            (Change::Update(update), Expectation::Version { counter, .. }) if update.add_one => Some(counter.next()),
+            (Change::Put(lease), _) => Some(lease.counter),
+            _ => None,
+        }
+    }
+
+    /// What a store must do: the write's effect on `current`. The reference semantics for every backend.
+    ///
+    /// `Ok(Some(row))` is the row after the write, `Ok(None)` says that it was deleted.
+    ///
+    /// # Errors
+    /// [`NotAsExpected`] if the row is not as expected; nothing changes.
+    pub fn apply(&self, current: Option<&Lease>) -> Result<Option<Lease>, NotAsExpected> {
+        if !self.is_expected(current) {
+            return Err(NotAsExpected);
+        }
+        match (&self.change, current) {
+            (Change::Put(lease), _) => Ok(Some((**lease).clone())),
+            (Change::Delete, _) => Ok(None),
+            (Change::Update(update), Some(row)) => Ok(Some(update.applied_to(row))),
+            (Change::Update(_), None) => Err(NotAsExpected),
+        }
+    }
+
+    fn is_expected(&self, current: Option<&Lease>) -> bool {
+        match (&self.expectation, current) {
+            (Expectation::Absent, row) => row.is_none(),
+            (_, None) => false,
+            (Expectation::Version { owner, counter }, Some(row)) => row.owner == *owner && row.counter == *counter,
+            (Expectation::EndedAt { counter }, Some(row)) => row.counter == *counter && row.checkpoint.is_shard_end(),
+            (Expectation::NoChildren, Some(row)) => row.children.is_empty(),
+            (Expectation::NoHashRange, Some(row)) => row.hash_range.is_none(),
+        }
+    }
+
+    /// Whether `current` is what the row would be if this write, and nothing after it, had been applied.
+    ///
+    /// This is how a write with an unknown result is decided: the row is read again and asked. A checkpoint is
+    /// confirmed only by the stored value itself.
+    pub fn explains(&self, current: Option<&Lease>) -> bool {
+        match (&self.change, current) {
+            (Change::Delete, row) => row.is_none(),
+            (_, None) => false,
+            (Change::Put(lease), Some(row)) => **lease == *row,
+            (Change::Update(update), Some(row)) => {
+                self.counter_after().is_none_or(|counter| counter == row.counter)
+                    && self.owner_explains(update, row)
+                    && update.checkpoint.as_ref().is_none_or(|sent| *sent == row.checkpoint)
+                    && update.pending_is(row.pending.as_ref())
+                    && update.children.as_ref().is_none_or(|children| *children == row.children)
+                    && update.hash_range.is_none_or(|range| Some(range) == row.hash_range)
+            }
+        }
+    }
+
+    fn owner_explains(&self, update: &Update, row: &Lease) -> bool {
+        match &self.expectation {
+            Expectation::Version { owner, .. } => update.owner_after(owner.as_ref()) == row.owner.as_ref(),
+            _ => true,
+        }
+    }
+}
+
+impl Update {
+    fn applied_to(&self, row: &Lease) -> Lease {
+        let mut after = row.clone();
+        if self.add_one {
+            after.counter = row.counter.next();
+        }
+        match &self.owner {
+            Field::Keep => {}
+            Field::Set(owner) => after.owner = Some(owner.clone()),
+            Field::Remove => after.owner = None,
+        }
+        match self.owner_switches {
+            OwnerSwitches::Keep => {}
+            OwnerSwitches::AddOne => after.owner_switches = row.owner_switches.saturating_add(1),
+            OwnerSwitches::Reset => after.owner_switches = 0,
+        }
+        if let Some(checkpoint) = &self.checkpoint {
+            after.checkpoint = checkpoint.clone();
+        }
+        match &self.pending {
+            Field::Keep => {}
+            Field::Set(pending) => after.pending = Some(pending.clone()),
+            Field::Remove => after.pending = None,
+        }
+        if self.remove_checkpoint_owner {
+            after.checkpoint_owner = None;
+        }
+        if let Some(children) = &self.children {
+            after.children.clone_from(children);
+        }
+        after.hash_range = self.hash_range.or(row.hash_range);
+        after
+    }
+
+    const fn owner_after<'a>(&'a self, before: Option<&'a WorkerId>) -> Option<&'a WorkerId> {
+        match &self.owner {
+            Field::Keep => before,
+            Field::Set(owner) => Some(owner),
+            Field::Remove => None,
+        }
+    }
+
+    fn pending_is(&self, stored: Option<&PendingCheckpoint>) -> bool {
+        match &self.pending {
+            Field::Keep => true,
+            Field::Set(pending) => stored == Some(pending),
+            Field::Remove => stored.is_none(),
+        }
+    }
+}
+
+/// The stored row was not as a write expected it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the row is not as expected")]
+pub struct NotAsExpected;

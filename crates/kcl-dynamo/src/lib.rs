@@ -1,0 +1,1 @@
+//! The DynamoDB lease store of the kcl Kinesis consumer library.

@@ -1,0 +1,1 @@
+//! The Kinesis stream reader of the kcl Kinesis consumer library.

@@ -1,0 +1,1 @@
+//! Metrics sinks of the kcl Kinesis consumer library.

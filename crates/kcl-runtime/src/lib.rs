@@ -1,0 +1,1 @@
+//! The worker of the kcl Kinesis consumer library: coordination, shard consumers, shutdown.

@@ -1,0 +1,1 @@
+//! In-memory backends, fault wrappers and conformance suites for the kcl Kinesis consumer library.

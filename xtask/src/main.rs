@@ -1,0 +1,3 @@
+//! Every repository command.
+
+fn main() {}
