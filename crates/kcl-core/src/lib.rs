@@ -9,32 +9,58 @@
 
 mod checkpoint;
 mod checkpointer;
+mod cleanup;
+mod config;
 mod error;
 mod hash_range;
+mod held;
 mod ids;
+mod leader;
 mod lease;
 mod lease_store;
 mod lease_write;
+mod lifecycle;
+mod lineage;
 pub mod metrics;
+mod observe;
+mod pace;
 mod processor;
 mod record;
 mod sequence;
 mod shard;
+mod shard_sync;
 mod stream_reader;
+mod take;
 mod time;
+mod timing;
+mod tracker;
 
 pub use checkpoint::{Checkpoint, PendingCheckpoint};
 pub use checkpointer::{CheckpointError, CheckpointPort, Checkpointer, LeaseInfo, PreparedCheckpoint};
+pub use cleanup::plan_cleanup;
+pub use config::{
+    ConfigError, EnvironmentConfig, EnvironmentError, LeaseConfig, ManagementConfig, OnPanic, StartStrategy, WorkerConfig,
+};
 pub use error::{ErrorKind, ReadError, StoreError, error_chain};
 pub use hash_range::HashKeyRange;
+pub use held::{ChangeOutcome, HeldAction, HeldInput, HeldLease, Phase, RequestId, RowChange, TenureEnd, WriteAnswer};
 pub use ids::{HoldId, LeaseKey, PartitionKey, ShardId, WorkerId};
+pub use leader::elect_leader;
 pub use lease::{Lease, LeaseCounter};
 pub use lease_store::{LeaseScan, LeaseStore, UnreadableRow};
 pub use lease_write::{Change, Expectation, Field, LeaseWrite, NotAsExpected, OwnerSwitches, Update, Verb, WriteOutcome};
+pub use lifecycle::{ShardLifecycle, Step, StopReason, Surroundings};
+pub use lineage::{Gate, Lineage};
 pub use metrics::{Measurement, MetricsLevel, MetricsPublisher, MetricsSink, NoMetrics, Unit};
+pub use observe::{Observer, Standing};
+pub use pace::{PollPacer, ReadOutcome};
 pub use processor::{ShardRecordProcessor, ShardRecordProcessorFactory};
 pub use record::{KinesisClientRecord, Record};
 pub use sequence::{ExtendedSequenceNumber, InvalidSequenceNumber, SequenceNumber};
 pub use shard::{ChildShard, ReadPosition, Shard, ShardFilter};
+pub use shard_sync::{IncompleteListing, check_listing, child_lease, plan_shard_sync};
 pub use stream_reader::{ShardEndEvent, ShardEvent, ShardReader, StreamReader};
+pub use take::{TakeInput, TakePlan, plan_takes};
 pub use time::{Mono, Wall};
+pub use timing::{LeaseTiming, backoff};
+pub use tracker::{Admission, CheckpointTracker};

@@ -1,0 +1,71 @@
+use crate::{Lease, Lineage};
+
+/// Which of the leases that this worker holds may be deleted: finished, with every child's row there and read past
+/// its start, and without a parent's row (`LeaseCleanupManager.java`).
+///
+/// Where the children are not known the shard must have left a complete listing of the stream, so that nothing can
+/// ever ask for it again. Returns the leases in the order they were given; older generations go first by the rule.
+pub fn plan_cleanup<'a>(held: impl IntoIterator<Item = &'a Lease>, lineage: &Lineage<'_>) -> Vec<&'a Lease> {
+    held.into_iter().filter(|lease| may_be_deleted(lease, lineage)).collect()
+}
+
+fn may_be_deleted(lease: &Lease, lineage: &Lineage<'_>) -> bool {
+    let parent_remains = lease.parents.iter().any(|parent| lineage.checkpoint(parent).is_some());
+    if !lease.checkpoint.is_shard_end() || parent_remains {
+        return false;
+    }
+    let mut children = lineage.children(&lease.key).peekable();
+    if children.peek().is_none() {
+        return lineage.is_listed(&lease.key) == Some(false);
+    }
+    children.all(|child| lineage.checkpoint(child).is_some_and(|checkpoint| !checkpoint.is_initial()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Checkpoint, HashKeyRange, Shard};
+
+    fn lease(id: &str, checkpoint: &str, parents: &[&str]) -> Lease {
+        let mut lease = Lease::new(id.into(), Checkpoint::from_text(checkpoint, 0).unwrap());
+        lease.parents = parents.iter().map(|&parent| parent.into()).collect();
+        lease
+    }
+
+    fn deleted(leases: &[Lease], listing: Option<&[Shard]>) -> Vec<String> {
+        let lineage = Lineage::new(leases, listing);
+        plan_cleanup(leases, &lineage).into_iter().map(|lease| lease.key.to_string()).collect()
+    }
+
+    #[test]
+    fn only_what_is_finished_and_followed() {
+        let parent = || lease("p", "SHARD_END", &[]);
+        let none: [String; 0] = [];
+        assert_eq!(deleted(&[parent(), lease("c", "9", &["p"]), lease("d", "8", &["p"])], None), ["p"]);
+        assert_eq!(
+            deleted(&[parent(), lease("c", "9", &["p"]), lease("d", "TRIM_HORIZON", &["p"])], None),
+            none,
+            "d has not begun"
+        );
+        let mut named = parent();
+        named.children = vec!["c".into(), "d".into()];
+        assert_eq!(deleted(&[named, lease("c", "9", &["p"])], None), none, "d has no row");
+        assert_eq!(deleted(&[lease("p", "7", &[]), lease("c", "9", &["p"])], None), none, "p is not finished");
+        let grandparent = [lease("g", "5", &[]), lease("p", "SHARD_END", &["g"]), lease("c", "9", &["p"])];
+        assert_eq!(deleted(&grandparent, None), none, "the grandparent goes first");
+    }
+
+    #[test]
+    fn without_known_children_only_what_the_stream_has_forgotten() {
+        let other = [Shard {
+            id: "x".into(),
+            parents: vec![],
+            hash_range: HashKeyRange::FULL,
+            starting_sequence_number: None,
+            ending_sequence_number: None,
+        }];
+        let leases = [lease("p", "SHARD_END", &[])];
+        assert!(deleted(&leases, None).is_empty());
+        assert_eq!(deleted(&leases, Some(&other)), ["p"]);
+    }
+}

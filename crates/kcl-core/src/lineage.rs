@@ -1,0 +1,169 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{Checkpoint, Lease, Shard, ShardId};
+
+/// What is known about the family tree of a stream's shards: from lease rows, and from a listing where there is one.
+///
+/// Decides when a child may start (protocol rule P10): a parent counts as ended only if its own row says so, or a
+/// descendant's row has moved past its start. Neither a missing row nor the mere existence of a descendant is proof.
+#[derive(Clone, Debug)]
+pub struct Lineage<'a> {
+    checkpoints: BTreeMap<&'a str, &'a Checkpoint>,
+    children: BTreeMap<&'a str, BTreeSet<&'a str>>,
+    listed: Option<BTreeSet<&'a str>>,
+}
+
+/// Whether a shard may be worked on.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Gate {
+    /// Every parent is known to have ended or to be out of scope.
+    Open,
+    /// These parents have rows that are not at their end.
+    WaitFor(Vec<ShardId>),
+    /// These parents have no row: only a complete listing of the stream can tell whether they matter.
+    NeedListing(Vec<ShardId>),
+}
+
+impl<'a> Lineage<'a> {
+    /// The family tree as `leases` show it, and `listing` if a complete one is at hand.
+    pub fn new(leases: impl IntoIterator<Item = &'a Lease>, listing: Option<&'a [Shard]>) -> Self {
+        let mut lineage = Self { checkpoints: BTreeMap::new(), children: BTreeMap::new(), listed: None };
+        for lease in leases {
+            lineage.checkpoints.insert(&lease.key, &lease.checkpoint);
+            for parent in &lease.parents {
+                lineage.children.entry(parent).or_default().insert(&lease.key);
+            }
+            lineage.children.entry(&lease.key).or_default().extend(lease.children.iter().map(ShardId::as_str));
+        }
+        for shard in listing.into_iter().flatten() {
+            lineage.listed.get_or_insert_default().insert(&shard.id);
+            for parent in &shard.parents {
+                lineage.children.entry(parent).or_default().insert(&shard.id);
+            }
+        }
+        lineage
+    }
+
+    /// The shards that are known to follow `shard`.
+    pub fn children(&self, shard: &str) -> impl Iterator<Item = &'a str> {
+        self.children.get(shard).into_iter().flatten().copied()
+    }
+
+    /// The checkpoint of a shard that has a row.
+    pub fn checkpoint(&self, shard: &str) -> Option<&'a Checkpoint> {
+        self.checkpoints.get(shard).copied()
+    }
+
+    /// Whether a complete listing is at hand and names the shard.
+    pub fn is_listed(&self, shard: &str) -> Option<bool> {
+        self.listed.as_ref().map(|listed| listed.contains(shard))
+    }
+
+    /// Whether the shard is known to have ended: its row says so, or a descendant was read past its start.
+    pub fn is_known_ended(&self, shard: &str) -> bool {
+        if self.checkpoint(shard).is_some_and(Checkpoint::is_shard_end) {
+            return true;
+        }
+        let mut seen = BTreeSet::new();
+        let mut open: Vec<&str> = self.children(shard).collect();
+        while let Some(descendant) = open.pop() {
+            if !seen.insert(descendant) {
+                continue;
+            }
+            if self.checkpoint(descendant).is_some_and(|checkpoint| !checkpoint.is_initial()) {
+                return true;
+            }
+            open.extend(self.children(descendant));
+        }
+        false
+    }
+
+    /// Whether the shard of `lease` may be worked on.
+    pub fn gate(&self, lease: &Lease) -> Gate {
+        // Once it was read past its start, its parents had ended; and one that starts at LATEST leaves them out.
+        if !lease.checkpoint.is_initial() || lease.checkpoint == Checkpoint::Latest {
+            return Gate::Open;
+        }
+        let (mut waiting, mut unknown) = (Vec::new(), Vec::new());
+        for parent in lease.parents.iter().filter(|parent| !self.is_known_ended(parent)) {
+            let has_row = self.checkpoint(parent).is_some();
+            match self.is_listed(parent) {
+                _ if has_row => waiting.push(parent.clone()),
+                None => unknown.push(parent.clone()),
+                Some(false) => {}
+                // Rows are created parents first: a start at a timestamp that left the parent out is meant.
+                Some(true) if lease.checkpoint == Checkpoint::AtTimestamp => {}
+                Some(true) => waiting.push(parent.clone()),
+            }
+        }
+        match (waiting.is_empty(), unknown.is_empty()) {
+            (false, _) => Gate::WaitFor(waiting),
+            (true, false) => Gate::NeedListing(unknown),
+            (true, true) => Gate::Open,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::HashKeyRange;
+
+    fn lease(id: &str, checkpoint: &str, parents: &[&str]) -> Lease {
+        let mut lease = Lease::new(id.into(), Checkpoint::from_text(checkpoint, 0).unwrap());
+        lease.parents = parents.iter().map(|&parent| parent.into()).collect();
+        lease
+    }
+
+    fn shard(id: &str, parents: &[&str]) -> Shard {
+        let parents = parents.iter().map(|&parent| parent.into()).collect();
+        Shard {
+            id: id.into(),
+            parents,
+            hash_range: HashKeyRange::FULL,
+            starting_sequence_number: None,
+            ending_sequence_number: None,
+        }
+    }
+
+    fn gate(child: &Lease, others: &[Lease], listing: Option<&[Shard]>) -> Gate {
+        Lineage::new(others.iter().chain([child]), listing).gate(child)
+    }
+
+    #[test]
+    fn when_a_child_may_start() {
+        let child = lease("c", "TRIM_HORIZON", &["p"]);
+        let listed = [shard("p", &[]), shard("c", &["p"])];
+        let trimmed = [shard("c", &["p"])];
+        let wait = || Gate::WaitFor(vec!["p".into()]);
+        assert_eq!(gate(&lease("r", "TRIM_HORIZON", &[]), &[], None), Gate::Open, "no parents");
+        assert_eq!(gate(&child, &[lease("p", "5", &[])], None), wait(), "the parent is being read");
+        assert_eq!(gate(&child, &[lease("p", "SHARD_END", &[])], None), Gate::Open);
+        assert_eq!(gate(&child, &[], None), Gate::NeedListing(vec!["p".into()]), "a missing row proves nothing");
+        assert_eq!(gate(&child, &[], Some(&listed)), wait(), "it is still there and nobody has read it");
+        assert_eq!(gate(&child, &[], Some(&trimmed)), Gate::Open, "it is gone for good");
+        let sibling = |checkpoint| [lease("d", checkpoint, &["p"])];
+        assert_eq!(gate(&child, &sibling("7"), Some(&listed)), Gate::Open, "the sibling was read: the parent had ended");
+        assert_eq!(gate(&child, &sibling("TRIM_HORIZON"), Some(&listed)), wait(), "a sibling that only exists proves nothing");
+        let grandchild = [lease("g", "SHARD_END", &["d"]), lease("d", "TRIM_HORIZON", &["p"])];
+        assert_eq!(gate(&child, &grandchild, None), Gate::Open, "any descendant proves it");
+    }
+
+    #[test]
+    fn starts_that_leave_the_parents_out() {
+        let listed = [shard("p", &[]), shard("c", &["p"])];
+        for checkpoint in ["LATEST", "9", "SHARD_END"] {
+            assert_eq!(gate(&lease("c", checkpoint, &["p"]), &[lease("p", "5", &[])], None), Gate::Open, "{checkpoint}");
+        }
+        let timestamp = lease("c", "AT_TIMESTAMP", &["p"]);
+        assert_eq!(gate(&timestamp, &[], Some(&listed)), Gate::Open);
+        assert_eq!(gate(&timestamp, &[lease("p", "AT_TIMESTAMP", &[])], Some(&listed)), Gate::WaitFor(vec!["p".into()]));
+    }
+
+    #[test]
+    fn a_merge_waits_for_both_parents() {
+        let child = lease("c", "TRIM_HORIZON", &["p", "q"]);
+        let rows = [lease("p", "SHARD_END", &[]), lease("q", "3", &[])];
+        assert_eq!(gate(&child, &rows, None), Gate::WaitFor(vec!["q".into()]));
+    }
+}

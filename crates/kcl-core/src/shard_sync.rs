@@ -1,0 +1,181 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{Checkpoint, Lease, LeaseKey, LeaseWrite, Lineage, Shard, ShardId, StartStrategy, Wall};
+
+/// A listing of shards that cannot be complete: the open shards leave hashes uncovered or cover them twice.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the open shards do not cover every hash once: first_wrong_hash={at} open_shards={open_shards}")]
+pub struct IncompleteListing {
+    /// The first hash that is not covered, or covered twice.
+    pub at: u128,
+    /// How many open shards were listed.
+    pub open_shards: usize,
+}
+
+/// Checks that the open shards of a listing cover every hash exactly once.
+///
+/// # Errors
+/// [`IncompleteListing`]: list again later.
+pub fn check_listing(shards: &[Shard]) -> Result<(), IncompleteListing> {
+    let mut ranges: Vec<_> = shards.iter().filter(|shard| shard.is_open()).map(|shard| shard.hash_range).collect();
+    ranges.sort_unstable();
+    let open_shards = ranges.len();
+    let mut next = Some(0_u128);
+    for range in &ranges {
+        if next != Some(range.start) {
+            return Err(IncompleteListing { at: next.unwrap_or(range.start), open_shards });
+        }
+        next = range.end.checked_add(1);
+    }
+    match next {
+        None => Ok(()),
+        Some(at) => Err(IncompleteListing { at, open_shards }),
+    }
+}
+
+/// Which leases to create so that every record from the start position on is covered: parents first.
+///
+/// The rules are those of the Java library (`HierarchicalShardSyncer.java`), with two differences that a Java peer
+/// cannot notice: a shard that is known to have ended never gets a row again (protocol rule P10), and a child of an
+/// ended shard gets its row here too if whoever ended the parent left it out.
+pub fn plan_shard_sync(shards: &[Shard], leases: &[&Lease], start: StartStrategy, now: Wall) -> Vec<LeaseWrite> {
+    let mut sync = Sync::new(shards, leases, start);
+    for shard in shards.iter().filter(|shard| shard.is_open()) {
+        sync.visit_open(shard);
+    }
+    sync.cover_parents_of_unstarted(leases);
+    sync.cover_children_of_ended(shards);
+    sync.into_writes(start, now)
+}
+
+/// The lease of a shard that follows a finished one: it starts at its oldest record.
+pub fn child_lease(child: &crate::ChildShard) -> Lease {
+    let mut lease = Lease::new(LeaseKey::of_shard(&child.id), Checkpoint::TrimHorizon);
+    lease.parents.clone_from(&child.parents);
+    lease.hash_range = child.hash_range;
+    lease
+}
+
+struct Sync<'a> {
+    shards: BTreeMap<&'a str, &'a Shard>,
+    lineage: Lineage<'a>,
+    initial: Checkpoint,
+    /// Whether a shard descends from one that has, or will get, a lease.
+    descends: BTreeMap<&'a str, bool>,
+    /// Ancestors that a start before LATEST wants to be read from the beginning.
+    wanted: BTreeSet<&'a str>,
+    planned: BTreeMap<&'a str, Checkpoint>,
+}
+
+impl<'a> Sync<'a> {
+    fn new(shards: &'a [Shard], leases: &[&'a Lease], start: StartStrategy) -> Self {
+        Self {
+            shards: shards.iter().map(|shard| (shard.id.as_str(), shard)).collect(),
+            lineage: Lineage::new(leases.iter().copied(), Some(shards)),
+            initial: start.initial_checkpoint(),
+            descends: BTreeMap::new(),
+            wanted: BTreeSet::new(),
+            planned: BTreeMap::new(),
+        }
+    }
+
+    fn has_lease(&self, shard: &str) -> bool {
+        self.lineage.checkpoint(shard).is_some()
+    }
+
+    fn visit_open(&mut self, shard: &'a Shard) {
+        if self.has_lease(&shard.id) || self.has_open_parent(shard) || self.lineage.is_known_ended(&shard.id) {
+            return;
+        }
+        if !self.descends(&shard.id) {
+            self.planned.insert(&shard.id, self.initial.clone());
+        }
+    }
+
+    /// An open parent with a child: the listing was taken in the middle of a reshard. The next one will show the child.
+    fn has_open_parent(&self, shard: &Shard) -> bool {
+        shard.parents.iter().filter_map(|parent| self.shards.get(parent.as_str())).any(|parent| parent.is_open())
+    }
+
+    fn listed_parents(&self, shard: &Shard) -> Vec<&'a str> {
+        shard.parents.iter().filter_map(|parent| self.shards.get_key_value(parent.as_str())).map(|(id, _)| *id).collect()
+    }
+
+    /// Whether `id` will be started by the end of a parent. Plans the ancestors that this needs, depth first.
+    fn descends(&mut self, id: &'a str) -> bool {
+        if let Some(&known) = self.descends.get(id) {
+            return known;
+        }
+        let Some(&shard) = self.shards.get(id) else { return false };
+        if self.has_lease(id) || self.lineage.is_known_ended(id) {
+            self.descends.insert(id, true);
+            return true;
+        }
+        // A cycle cannot come from Kinesis; if it did, this ends it.
+        self.descends.insert(id, false);
+        let parents = self.listed_parents(shard);
+        let descending: BTreeSet<&str> = parents.iter().copied().filter(|parent| self.descends(parent)).collect();
+        let descends = parents.iter().any(|parent| descending.contains(parent) || self.wanted.contains(parent));
+        if descends {
+            for parent in parents {
+                self.plan_parent(parent, descending.contains(parent));
+            }
+        } else if self.initial != Checkpoint::Latest {
+            self.wanted.insert(id);
+        }
+        self.descends.insert(id, descends);
+        descends
+    }
+
+    fn plan_parent(&mut self, parent: &'a str, descends: bool) {
+        if self.has_lease(parent) || self.lineage.is_known_ended(parent) || (descends && !self.wanted.contains(parent)) {
+            return;
+        }
+        self.planned.entry(parent).or_insert_with(|| self.initial.clone());
+    }
+
+    /// A row that has not started and whose parent has neither a row nor an end would wait for ever.
+    fn cover_parents_of_unstarted(&mut self, leases: &[&'a Lease]) {
+        let mut open: Vec<&'a str> =
+            leases.iter().filter(|lease| lease.checkpoint == Checkpoint::TrimHorizon).map(|lease| lease.key.as_str()).collect();
+        while let Some(id) = open.pop() {
+            let Some(&shard) = self.shards.get(id) else { continue };
+            for parent in self.listed_parents(shard) {
+                let covered = self.has_lease(parent) || self.planned.contains_key(parent) || self.lineage.is_known_ended(parent);
+                if !covered {
+                    self.planned.insert(parent, Checkpoint::TrimHorizon);
+                    open.push(parent);
+                }
+            }
+        }
+    }
+
+    fn cover_children_of_ended(&mut self, shards: &'a [Shard]) {
+        for shard in shards {
+            let known = self.has_lease(&shard.id) || self.lineage.is_known_ended(&shard.id);
+            let follows = shard.parents.iter().any(|parent| self.lineage.is_known_ended(parent));
+            if !known && follows && !self.has_open_parent(shard) {
+                self.planned.insert(&shard.id, Checkpoint::TrimHorizon);
+            }
+        }
+    }
+
+    fn into_writes(self, start: StartStrategy, now: Wall) -> Vec<LeaseWrite> {
+        let mut planned: Vec<(&Shard, Checkpoint)> =
+            self.planned.into_iter().filter_map(|(id, checkpoint)| Some((*self.shards.get(id)?, checkpoint))).collect();
+        planned.sort_by(|(a, _), (b, _)| (&a.starting_sequence_number, &a.id).cmp(&(&b.starting_sequence_number, &b.id)));
+        planned.into_iter().map(|(shard, checkpoint)| LeaseWrite::create(new_lease(shard, checkpoint, start, now))).collect()
+    }
+}
+
+fn new_lease(shard: &Shard, checkpoint: Checkpoint, start: StartStrategy, now: Wall) -> Lease {
+    let pinned = checkpoint == Checkpoint::Latest && start == StartStrategy::Latest;
+    let mut lease = Lease::new(LeaseKey::of_shard(&shard.id), checkpoint);
+    lease.parents = shard.parents.iter().map(ShardId::clone).collect();
+    lease.hash_range = Some(shard.hash_range);
+    lease.latest_since = pinned.then_some(now);
+    lease
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,120 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use rand::Rng;
+use rand::seq::SliceRandom;
+
+use crate::{Lease, LeaseKey, LeaseWrite, Standing, WorkerId};
+
+/// What the planner of takes is told.
+#[derive(Clone, Debug)]
+pub struct TakeInput<'a> {
+    /// This worker.
+    pub me: &'a WorkerId,
+    /// The leases that this worker holds.
+    pub held: &'a BTreeSet<LeaseKey>,
+    /// Every lease as observed: with its standing and how long its counter has stood still.
+    pub leases: &'a [(&'a Lease, Standing, Duration)],
+    /// Leases that this worker leaves alone for now.
+    pub avoid: &'a BTreeSet<LeaseKey>,
+    /// The most leases that this worker may hold.
+    pub max_leases: usize,
+    /// The most leases that are taken from live owners in one round.
+    pub leases_to_acquire: usize,
+    /// From when on a lease that nobody renewed is taken above the fair share.
+    pub very_old: Duration,
+}
+
+/// What a round of taking decided.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TakePlan {
+    /// The takes, in no particular order.
+    pub writes: Vec<LeaseWrite>,
+    /// How many of them are from live owners.
+    pub stolen: usize,
+    /// The fair share of this worker.
+    pub target: usize,
+    /// Live owners of leases, this worker included.
+    pub workers: usize,
+    /// Leases that nobody holds or whose owner is gone.
+    pub available: usize,
+    /// Leases that the fair share would give this worker and `max_leases` does not.
+    pub spillover: usize,
+}
+
+/// Which leases to take in this round: the rules of KCL 2.x (`DynamoDBLeaseTaker.java`), except that a lease moves
+/// between live owners only if that makes the counts more even (protocol rule P11), and that a lease without an owner
+/// is taken above the fair share only after it has been left alone for `very_old`, not at first sight.
+pub fn plan_takes(input: &TakeInput<'_>, rng: &mut impl Rng) -> TakePlan {
+    let mut counts: BTreeMap<&WorkerId, usize> = BTreeMap::from([(input.me, input.held.len())]);
+    let mut available = Vec::new();
+    for &(lease, standing, age) in input.leases {
+        match lease.actual_owner() {
+            _ if input.held.contains(&lease.key) => {}
+            Some(owner) if standing == Standing::Live => *counts.entry(owner).or_default() += 1,
+            _ => available.push((lease, age)),
+        }
+    }
+    let total = input.leases.len().max(input.held.len());
+    let fair = total.div_ceil(counts.len());
+    let target = fair.min(input.max_leases);
+    let mut plan =
+        TakePlan { target, workers: counts.len(), available: available.len(), spillover: fair - target, ..TakePlan::default() };
+    available.retain(|(lease, _)| !input.avoid.contains(&lease.key));
+    let mine = input.held.len();
+    let very_old: Vec<&Lease> = available.iter().filter(|(_, age)| *age > input.very_old).map(|(lease, _)| *lease).collect();
+    let chosen = if very_old.is_empty() {
+        choose(available.iter().map(|(lease, _)| *lease).collect(), target.saturating_sub(mine), rng)
+    } else {
+        choose(very_old, input.max_leases.saturating_sub(mine), rng)
+    };
+    if available.is_empty() {
+        steal(input, &mut counts, target, &mut plan, rng);
+    }
+    plan.writes.extend(chosen.into_iter().map(|lease| LeaseWrite::take(lease, input.me)));
+    plan
+}
+
+fn choose<'a>(mut leases: Vec<&'a Lease>, most: usize, rng: &mut impl Rng) -> Vec<&'a Lease> {
+    leases.shuffle(rng);
+    leases.truncate(most);
+    leases
+}
+
+/// Takes from whoever has most, while that is at least two more than this worker has.
+fn steal<'a>(
+    input: &TakeInput<'a>,
+    counts: &mut BTreeMap<&'a WorkerId, usize>,
+    target: usize,
+    plan: &mut TakePlan,
+    rng: &mut impl Rng,
+) {
+    let mut victims: BTreeMap<&WorkerId, Vec<&Lease>> = BTreeMap::new();
+    for &(lease, standing, _) in input.leases {
+        let movable = standing == Standing::Live && !input.held.contains(&lease.key) && !input.avoid.contains(&lease.key);
+        if let Some(owner) = lease.actual_owner().filter(|owner| movable && *owner != input.me) {
+            victims.entry(owner).or_default().push(lease);
+        }
+    }
+    for leases in victims.values_mut() {
+        leases.shuffle(rng);
+    }
+    while plan.stolen < input.leases_to_acquire {
+        let mine = counts.get(input.me).copied().unwrap_or(0);
+        let Some((&richest, &most)) = counts.iter().filter(|(owner, _)| **owner != input.me).max_by_key(|(_, count)| **count)
+        else {
+            return;
+        };
+        if mine >= target || most < mine + 2 {
+            return;
+        }
+        let Some(lease) = victims.get_mut(richest).and_then(Vec::pop) else { return };
+        plan.writes.push(LeaseWrite::take(lease, input.me));
+        plan.stolen += 1;
+        counts.insert(richest, most - 1);
+        counts.insert(input.me, mine + 1);
+    }
+}
+
+#[cfg(test)]
+mod tests;

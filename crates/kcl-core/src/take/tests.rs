@@ -1,0 +1,95 @@
+use rand::SeedableRng;
+use rand::rngs::ChaCha8Rng;
+
+use super::*;
+use crate::Checkpoint;
+
+const FAILOVER: Duration = Duration::from_secs(10);
+
+/// `owners`: one letter a lease: `m` held by me, `.` unowned, `o` unowned for long, `x` expired, other letters live owners.
+fn plan(owners: &str, max_leases: usize, leases_to_acquire: usize) -> TakePlan {
+    let me = WorkerId::from("m");
+    let rows: Vec<(Lease, Standing, Duration)> = owners
+        .chars()
+        .enumerate()
+        .map(|(index, owner)| {
+            let mut lease = Lease::new(LeaseKey::new(format!("shard-{index}")), Checkpoint::TrimHorizon);
+            lease.owner = (!".o".contains(owner)).then(|| WorkerId::new(owner.to_string()));
+            let standing = match owner {
+                '.' | 'o' => Standing::Unowned,
+                'x' => Standing::Expired,
+                _ => Standing::Live,
+            };
+            (lease, standing, if owner == 'o' { FAILOVER * 4 } else { FAILOVER })
+        })
+        .collect();
+    let leases: Vec<_> = rows.iter().map(|(lease, standing, age)| (lease, *standing, *age)).collect();
+    let held = rows.iter().filter(|(lease, ..)| lease.is_owned_by(&me)).map(|(lease, ..)| lease.key.clone()).collect();
+    let avoid = BTreeSet::new();
+    let input =
+        TakeInput { me: &me, held: &held, leases: &leases, avoid: &avoid, max_leases, leases_to_acquire, very_old: FAILOVER * 3 };
+    plan_takes(&input, &mut ChaCha8Rng::seed_from_u64(7))
+}
+
+#[test]
+fn how_many_are_taken_and_stolen() {
+    // (table, max_leases, leases_to_acquire) -> (taken in all, of them stolen)
+    let cases = [
+        ("", 9, 1, 0, 0, "no lease"),
+        ("....", 9, 1, 4, 0, "alone: everything, whatever leases_to_acquire says"),
+        ("....", 3, 1, 3, 0, "never above max_leases"),
+        ("a...", 9, 1, 2, 0, "the fair share of the unowned"),
+        ("aa..", 9, 1, 2, 0, "the fair share exactly"),
+        ("mmmm", 9, 1, 0, 0, "nothing left to take"),
+        ("xxxx", 9, 1, 4, 0, "expired leases do not count for their owner"),
+        ("aaxx", 9, 1, 2, 0, "a dead worker's leases"),
+        ("aaaa", 9, 1, 1, 1, "one stolen in a round"),
+        ("aaaa", 9, 5, 2, 2, "as many as make it even, no more"),
+        ("aaaaa", 9, 5, 2, 2, "two of five: taking a third would only move the excess"),
+        ("am", 9, 5, 0, 0, "even"),
+        ("aam", 9, 5, 0, 0, "a difference of one is as even as it gets"),
+        ("aaam", 9, 5, 1, 1, "a difference of two is not"),
+        ("aaaabbm", 9, 5, 1, 1, "from whoever has most, until nobody has two more"),
+        ("aaaa.", 9, 5, 1, 0, "no stealing in a round with free leases"),
+        ("aaaa", 1, 5, 1, 1, "stealing respects max_leases"),
+        ("mmmm", 1, 5, 0, 0, "above max_leases: nothing more"),
+        ("aaao", 9, 1, 1, 0, "left alone for long: taken"),
+        ("maaooo", 9, 1, 3, 0, "left alone for long: taken above the fair share"),
+        ("mmoo", 3, 1, 1, 0, "but not above max_leases"),
+    ];
+    for (table, max_leases, leases_to_acquire, taken, stolen, why) in cases {
+        let plan = plan(table, max_leases, leases_to_acquire);
+        assert_eq!((plan.writes.len(), plan.stolen), (taken, stolen), "{table:?}: {why}");
+    }
+}
+
+#[test]
+fn each_lease_once_and_never_my_own() {
+    for table in ["......", "aaaabbbbm", "xxmm..", "aabbccddm"] {
+        let plan = plan(table, 100, 100);
+        let keys: BTreeSet<_> = plan.writes.iter().map(|write| write.key().clone()).collect();
+        assert_eq!(keys.len(), plan.writes.len(), "{table}");
+        for key in keys {
+            let index: usize = key.trim_start_matches("shard-").parse().unwrap();
+            assert_ne!(table.as_bytes()[index], b'm', "{table}");
+        }
+    }
+}
+
+#[test]
+fn a_lease_to_avoid_is_left_alone() {
+    let me = WorkerId::from("m");
+    let lease = Lease::new("shard".into(), Checkpoint::TrimHorizon);
+    let avoid = BTreeSet::from([lease.key.clone()]);
+    let leases = [(&lease, Standing::Unowned, Duration::ZERO)];
+    let input = TakeInput {
+        me: &me,
+        held: &BTreeSet::new(),
+        leases: &leases,
+        avoid: &avoid,
+        max_leases: 9,
+        leases_to_acquire: 1,
+        very_old: FAILOVER,
+    };
+    assert!(plan_takes(&input, &mut ChaCha8Rng::seed_from_u64(1)).writes.is_empty());
+}

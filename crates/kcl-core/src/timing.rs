@@ -1,0 +1,45 @@
+use std::time::Duration;
+
+/// The times of the lease protocol, all derived from the failover time.
+///
+/// A fleet must agree on the failover time: each worker judges the others by its own value
+/// (`LeaseManagementConfig.java`: `failoverTimeMillis`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LeaseTiming {
+    /// How long a lease counter must not change before others may take the lease.
+    pub failover: Duration,
+    /// How long a holder acts on a renewal, from when it was sent: 0.9 of the failover time, so that clocks that
+    /// differ in rate by 5 % never let two workers act at once.
+    pub hold: Duration,
+    /// How often a holder renews: a third of the failover time.
+    pub renew: Duration,
+    /// How often the whole table is read: half of the failover time.
+    pub scan: Duration,
+    /// How often it is read while leases are moving: a third of the failover time.
+    pub scan_while_moving: Duration,
+    /// How long one call of the store may take before it is given up: a third of the failover time.
+    pub call: Duration,
+}
+
+impl LeaseTiming {
+    /// The times that follow from `failover`.
+    pub fn from_failover(failover: Duration) -> Self {
+        Self {
+            failover,
+            hold: failover * 9 / 10,
+            renew: failover / 3,
+            scan: failover / 2,
+            scan_while_moving: failover / 3,
+            call: failover / 3,
+        }
+    }
+}
+
+/// How long to wait before try number `failures + 1`: `base` doubled for each failure after the first, up to `most`.
+pub fn backoff(failures: u32, base: Duration, most: Duration) -> Duration {
+    if failures == 0 {
+        return Duration::ZERO;
+    }
+    let doublings = (failures - 1).min(20);
+    base.saturating_mul(1 << doublings).min(most)
+}
