@@ -1,3 +1,73 @@
-//! Every repository command.
+//! Every repository command: `cargo xtask VERB`.
+//!
+//! The gate is `cargo xtask ci`; each of its steps is a verb too. This crate has no dependency, so that the first
+//! command on a new machine starts in seconds.
 
-fn main() {}
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool talks to its user")]
+#![allow(clippy::disallowed_methods, reason = "times its steps and watches a child process; no library code here")]
+
+mod cargo;
+mod deps;
+mod example;
+mod failure;
+mod steps;
+mod tidy;
+mod tree;
+
+use std::env;
+use std::process::ExitCode;
+
+use failure::Failure;
+
+const USAGE: &str = "\
+usage: cargo xtask VERB
+
+  ci        the whole gate: fmt, tidy, deps, clippy, test, docs, examples
+  fmt       formatting is as rustfmt.toml wants it
+  tidy      file sizes, leftovers, banned calls, lint inheritance, links
+  deps      the crates depend only on what they may
+  clippy    lints, warnings denied
+  test      unit, integration and documentation tests
+  docs      the documentation builds without a warning
+  examples  the examples build, and basic_consumer loses nothing in local mode
+
+  fix       formats, and applies what clippy can mend by itself
+  local     keeps the embedded Kinesis and DynamoDB servers running; arguments are passed on
+  help      this text
+";
+
+fn main() -> ExitCode {
+    let mut arguments = env::args().skip(1);
+    let Some(verb) = arguments.next() else { return misuse("a verb is missing") };
+    let rest: Vec<String> = arguments.collect();
+    match verb.as_str() {
+        "help" | "--help" | "-h" => {
+            print!("{USAGE}");
+            ExitCode::SUCCESS
+        }
+        "ci" if rest.is_empty() => answer(steps::run_all()),
+        "fix" if rest.is_empty() => answer(steps::fix()),
+        "local" => answer(example::local(&rest)),
+        name => match steps::named(name) {
+            Some(step) if rest.is_empty() => answer(steps::run(&step)),
+            Some(_) => misuse(&format!("this verb takes no arguments: verb={name}")),
+            None if name == "ci" || name == "fix" => misuse(&format!("this verb takes no arguments: verb={name}")),
+            None => misuse(&format!("unknown verb: verb={name}")),
+        },
+    }
+}
+
+fn answer(outcome: Result<(), Failure>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("xtask: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn misuse(why: &str) -> ExitCode {
+    eprint!("xtask: {why}\n\n{USAGE}");
+    ExitCode::from(2)
+}

@@ -68,6 +68,12 @@ impl From<String> for PartitionKey {
     }
 }
 
+impl From<PartitionKey> for Arc<str> {
+    fn from(key: PartitionKey) -> Self {
+        key.0
+    }
+}
+
 impl From<Arc<str>> for PartitionKey {
     fn from(text: Arc<str>) -> Self {
         Self(text)

@@ -55,3 +55,22 @@ pub trait LeaseStore: Send + Sync + 'static {
     /// By kind; `Indeterminate` if the write may have been applied.
     async fn write(&self, write: &LeaseWrite) -> Result<WriteOutcome, StoreError>;
 }
+
+#[async_trait]
+impl<S: LeaseStore + ?Sized> LeaseStore for std::sync::Arc<S> {
+    async fn prepare(&self) -> Result<(), StoreError> {
+        (**self).prepare().await
+    }
+
+    async fn scan(&self) -> Result<LeaseScan, StoreError> {
+        (**self).scan().await
+    }
+
+    async fn get(&self, key: &LeaseKey) -> Result<Option<Lease>, StoreError> {
+        (**self).get(key).await
+    }
+
+    async fn write(&self, write: &LeaseWrite) -> Result<WriteOutcome, StoreError> {
+        (**self).write(write).await
+    }
+}

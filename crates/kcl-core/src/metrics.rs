@@ -108,3 +108,9 @@ pub struct NoMetrics;
 impl MetricsSink for NoMetrics {
     fn record(&self, _: &Measurement) {}
 }
+
+impl<S: MetricsSink + ?Sized> MetricsSink for std::sync::Arc<S> {
+    fn record(&self, measurement: &Measurement) {
+        (**self).record(measurement);
+    }
+}

@@ -56,3 +56,14 @@ pub trait ShardReader: Send {
     /// the shard), otherwise by kind.
     async fn next(&mut self) -> Result<ShardEvent, ReadError>;
 }
+
+#[async_trait]
+impl<S: StreamReader + ?Sized> StreamReader for std::sync::Arc<S> {
+    async fn list_shards(&self, filter: ShardFilter) -> Result<Vec<Shard>, ReadError> {
+        (**self).list_shards(filter).await
+    }
+
+    async fn open(&self, shard: &ShardId, position: &ReadPosition) -> Result<Box<dyn ShardReader>, ReadError> {
+        (**self).open(shard, position).await
+    }
+}

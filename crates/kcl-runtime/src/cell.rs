@@ -1,0 +1,102 @@
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use kcl_core::{
+    Admission, Checkpoint, CheckpointError, CheckpointTracker, ExtendedSequenceNumber, HeldAction, HeldInput, HeldLease, HoldId, Lease,
+    Mono, Phase,
+};
+use tokio::sync::watch;
+
+/// The one place that knows whether a tenure may act: renewals, checkpoints and the reader of a shard share it.
+#[derive(Debug)]
+pub(crate) struct LeaseCell {
+    state: Mutex<State>,
+    phase: watch::Sender<Phase>,
+}
+
+#[derive(Debug)]
+struct State {
+    held: HeldLease,
+    tracker: CheckpointTracker,
+}
+
+impl LeaseCell {
+    pub(crate) fn new(held: HeldLease) -> Self {
+        let tracker = CheckpointTracker::new(held.lease().checkpoint.clone());
+        let phase = watch::Sender::new(held.phase());
+        Self { state: Mutex::new(State { held, tracker }), phase }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // The state is changed in one step under the lock: a panic elsewhere leaves it whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives the machine one input; what it wants done.
+    pub(crate) fn handle(&self, now: Mono, input: HeldInput) -> Vec<HeldAction> {
+        let mut actions = Vec::new();
+        let mut state = self.state();
+        state.held.handle(now, input);
+        while let Some(action) = state.held.poll() {
+            actions.push(action);
+        }
+        let stored = state.held.lease().checkpoint.clone();
+        state.tracker.store(&stored);
+        let phase = state.held.phase();
+        drop(state);
+        self.phase.send_if_modified(|seen| std::mem::replace(seen, phase) != phase);
+        actions
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Mono> {
+        self.state().held.deadline()
+    }
+
+    pub(crate) fn id(&self) -> HoldId {
+        self.state().held.id()
+    }
+
+    pub(crate) fn lease(&self) -> Lease {
+        self.state().held.lease().clone()
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        self.state().held.phase()
+    }
+
+    /// Tells of every change of the phase.
+    pub(crate) fn watch_phase(&self) -> watch::Receiver<Phase> {
+        self.phase.subscribe()
+    }
+
+    /// Whether a callback may begin now; if so, everything up to `delivered` counts as handed over from now on.
+    pub(crate) fn begin_callback(&self, now: Mono, delivered: Option<ExtendedSequenceNumber>) -> bool {
+        let mut state = self.state();
+        let may_begin = state.held.may_begin_callback(now);
+        if let Some(position) = delivered.filter(|_| may_begin) {
+            state.tracker.deliver(position);
+        }
+        may_begin
+    }
+
+    /// Every record of the shard was handed over and accepted.
+    pub(crate) fn reach_end(&self) {
+        self.state().tracker.reach_end();
+    }
+
+    pub(crate) fn end_is_durable(&self) -> bool {
+        self.state().tracker.stored().is_shard_end()
+    }
+
+    pub(crate) fn last_delivered(&self) -> Option<ExtendedSequenceNumber> {
+        self.state().tracker.delivered().cloned()
+    }
+
+    /// Whether a checkpoint may be stored; a dead tenure stores nothing.
+    pub(crate) fn admit(&self, checkpoint: &Checkpoint) -> Result<Admission, CheckpointError> {
+        let state = self.state();
+        if matches!(state.held.phase(), Phase::Dead(_)) {
+            return Err(CheckpointError::LeaseLost);
+        }
+        state.tracker.admit(checkpoint)
+    }
+}

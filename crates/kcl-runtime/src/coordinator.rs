@@ -1,0 +1,169 @@
+//! The one task that observes, takes, renews and gives up leases. It decides nothing itself: it asks the planners and
+//! machines of `kcl-core`, sends what they want sent, and tells them what came back.
+
+mod call;
+mod commands;
+mod creations;
+mod rounds;
+mod shutdown;
+mod tenures;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use kcl_core::{LeaseKey, Mono, Observer, RequestId, Shard};
+use rand::RngExt;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::command::Command;
+use crate::env::SeededRng;
+use crate::error::ConsumerError;
+use crate::parts::Parts;
+use crate::race::{Either, race2};
+use call::Completion;
+use creations::Creations;
+use shutdown::Shutdown;
+use tenures::{Aversions, Tenure};
+
+pub(crate) struct Coordinator {
+    parts: Arc<Parts>,
+    rng: SeededRng,
+    mailbox: mpsc::Receiver<Command>,
+    commands: mpsc::Sender<Command>,
+    calls: FuturesUnordered<BoxFuture<'static, Completion>>,
+    observer: Observer,
+    tenures: BTreeMap<LeaseKey, Tenure>,
+    aversions: Aversions,
+    /// Leases that a take is under way for.
+    taking: BTreeSet<LeaseKey>,
+    creations: Creations,
+    requests: BTreeMap<RequestId, oneshot::Sender<Result<(), kcl_core::CheckpointError>>>,
+    listing: Option<(Mono, Vec<Shard>)>,
+    listing_since: Option<Mono>,
+    sync_wanted: bool,
+    scanning: bool,
+    scanned: bool,
+    store_refusing_since: Option<Mono>,
+    stream_refusals: u32,
+    unreadable: BTreeSet<String>,
+    next_scan: Mono,
+    next_sync: Mono,
+    next_cleanup: Mono,
+    last_hold: u64,
+    last_request: u64,
+    stop_consumers: CancellationToken,
+    shutdown: Option<Shutdown>,
+    failure: Option<ConsumerError>,
+}
+
+impl Coordinator {
+    pub(crate) fn new(
+        parts: Arc<Parts>,
+        commands: mpsc::Sender<Command>,
+        mailbox: mpsc::Receiver<Command>,
+        listing: Vec<Shard>,
+    ) -> Self {
+        let now = parts.env.now();
+        Self {
+            rng: parts.env.rng(),
+            mailbox,
+            commands,
+            calls: FuturesUnordered::new(),
+            observer: Observer::new(parts.timing.failover),
+            tenures: BTreeMap::new(),
+            aversions: Aversions::default(),
+            taking: BTreeSet::new(),
+            creations: Creations::default(),
+            requests: BTreeMap::new(),
+            listing: Some((now, listing)),
+            listing_since: None,
+            sync_wanted: true,
+            scanning: false,
+            scanned: false,
+            store_refusing_since: None,
+            stream_refusals: 0,
+            unreadable: BTreeSet::new(),
+            next_scan: now,
+            next_sync: now + parts.config.shard_sync_interval,
+            next_cleanup: now + parts.config.lease_cleanup_interval,
+            last_hold: 0,
+            last_request: 0,
+            stop_consumers: CancellationToken::new(),
+            shutdown: None,
+            failure: None,
+            parts,
+        }
+    }
+
+    /// Runs until the shutdown is complete.
+    pub(crate) async fn run(mut self) -> Result<(), ConsumerError> {
+        while !self.is_finished() {
+            self.fire_timers();
+            let wake = self.parts.env.sleep_until(self.deadline());
+            let (mailbox, calls) = (&mut self.mailbox, &mut self.calls);
+            let completion = async {
+                match calls.next().await {
+                    Some(completion) => completion,
+                    None => std::future::pending().await,
+                }
+            };
+            match race2(race2(completion, mailbox.recv()), wake).await {
+                Either::First(Either::First(completion)) => self.complete(completion),
+                Either::First(Either::Second(Some(command))) => self.command(command),
+                // The coordinator holds a sender itself: the mailbox never closes before this task ends.
+                Either::First(Either::Second(None)) | Either::Second(()) => {}
+            }
+        }
+        self.result()
+    }
+
+    fn now(&self) -> Mono {
+        self.parts.env.now()
+    }
+
+    fn deadline(&self) -> Mono {
+        let far = self.now() + Duration::from_secs(3600);
+        let scan = (!self.scanning && !self.is_shutting_down()).then_some(self.next_scan);
+        let periodic = (!self.is_shutting_down()).then(|| self.next_sync.min(self.next_cleanup));
+        let observer = if self.is_shutting_down() { None } else { self.observer.deadline(&self.parts.me) };
+        let tenures = self.tenures.values().filter_map(Tenure::deadline).min();
+        let shutdown = self.shutdown.as_ref().map(|shutdown| shutdown.deadline);
+        let creations = self.creations.next_send();
+        [scan, periodic, observer, tenures, shutdown, creations].into_iter().flatten().min().unwrap_or(far).min(far)
+    }
+
+    fn fire_timers(&mut self) {
+        let now = self.now();
+        self.tick_tenures(now);
+        self.send_creations(now);
+        if self.is_shutting_down() {
+            return self.advance_shutdown(now);
+        }
+        let due = self.observer.due(now, &self.parts.me, self.parts.timing.renew);
+        due.into_iter().for_each(|key| self.read_row(key));
+        if now >= self.next_scan && !self.scanning {
+            self.scan();
+        }
+        if now >= self.next_sync {
+            self.next_sync = now + self.jittered(self.parts.config.shard_sync_interval);
+            if self.leads() {
+                self.sync_wanted = true;
+                self.request_listing(now);
+            }
+        }
+        if now >= self.next_cleanup {
+            self.next_cleanup = now + self.jittered(self.parts.config.lease_cleanup_interval);
+            self.clean_up(now);
+        }
+    }
+
+    /// `interval` shortened by up to a tenth, so that the workers of a fleet do not act in step.
+    fn jittered(&mut self, interval: Duration) -> Duration {
+        interval.mul_f64(self.rng.random_range(0.9..=1.0))
+    }
+}

@@ -1,0 +1,257 @@
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use kcl_core::{
+    ErrorKind, Lease, LeaseKey, LeaseScan, LeaseWrite, Lineage, Measurement, Mono, ReadError, RowChange, Shard, ShardFilter, Standing,
+    StoreError, TakeInput, WriteOutcome, check_listing, elect_leader, error_chain, plan_cleanup, plan_shard_sync, plan_takes,
+};
+
+use super::Coordinator;
+use super::tenures::Driver;
+use crate::command::Command;
+use crate::env::TaskClass;
+use crate::error::ConsumerError;
+use crate::race::within;
+
+/// How often in a row the stream must refuse before the consumer gives up.
+const REFUSALS: u32 = 3;
+
+impl Coordinator {
+    pub(super) fn scanned(&mut self, result: Result<LeaseScan, StoreError>) {
+        let now = self.now();
+        self.scanning = false;
+        self.next_scan = now + self.jittered(self.parts.timing.scan);
+        let scan = match result {
+            Ok(scan) => scan,
+            Err(error) => return self.scan_failed(now, error),
+        };
+        self.store_refusing_since = None;
+        for row in scan.unreadable {
+            if self.unreadable.insert(row.key.clone()) {
+                tracing::warn!(row = row.key, reason = row.reason, "a row of the lease table is not readable and is skipped; repair or remove it");
+            }
+        }
+        self.observer.see_scan(now, scan.leases);
+        self.measure_leases();
+        let first = !std::mem::replace(&mut self.scanned, true);
+        if first {
+            self.sync_shards(now);
+        }
+        self.take_round(now);
+        self.start_drivers(now);
+    }
+
+    fn scan_failed(&mut self, now: Mono, error: StoreError) {
+        tracing::warn!(error = %error_chain(&error), "scanning the lease table failed");
+        self.next_scan = now + self.parts.timing.scan_while_moving;
+        if error.is_retryable() {
+            self.store_refusing_since = None;
+            return;
+        }
+        let since = *self.store_refusing_since.get_or_insert(now);
+        if now.since(since) > self.parts.timing.failover * 3 {
+            self.fail(ConsumerError::Store(Arc::new(error)));
+        }
+    }
+
+    fn measure_leases(&self) {
+        #[allow(clippy::cast_precision_loss, reason = "a count of leases")]
+        let held = self.tenures.len() as f64;
+        self.measure(Measurement::count("RenewAllLeases", "CurrentLeases", held).of_worker(&self.parts.me));
+    }
+
+    /// Whether this worker does what only one worker needs to do.
+    pub(super) fn leads(&self) -> bool {
+        let owners = self.observer.leases(self.now()).filter_map(|(lease, ..)| lease.owner.as_ref());
+        elect_leader(owners).is_none_or(|leader| leader == self.parts.me)
+    }
+
+    pub(super) fn take_round(&mut self, now: Mono) {
+        // A round plans with what is settled: rows on their way are counted in the next one.
+        if self.is_shutting_down() || !self.scanned || !self.taking.is_empty() || !self.creations.is_idle() {
+            return;
+        }
+        let held = self.held_keys();
+        let stopping = self.tenures.keys().filter(|key| !held.contains(*key));
+        let avoid: BTreeSet<LeaseKey> = self.aversions.at(now).chain(stopping).cloned().collect();
+        let leases: Vec<_> = self.observer.leases(now).collect();
+        let management = self.parts.config.management;
+        let input = TakeInput {
+            me: &self.parts.me,
+            held: &held,
+            leases: &leases,
+            avoid: &avoid,
+            max_leases: management.max_leases,
+            leases_to_acquire: management.leases_to_acquire,
+            very_old: self.parts.timing.failover * 3,
+        };
+        let plan = plan_takes(&input, &mut self.rng);
+        let expired = leases.iter().filter(|(_, standing, _)| *standing == Standing::Expired).count();
+        #[allow(clippy::cast_precision_loss, reason = "counts of leases and workers")]
+        for (name, value) in [("ExpiredLeases", expired), ("NumWorkers", plan.workers), ("LeaseSpillover", plan.spillover)] {
+            self.measure(Measurement::count("TakeLeases", name, value as f64).of_worker(&self.parts.me));
+        }
+        let waiting = self.tenures.values().any(|tenure| matches!(tenure.driver, Driver::Waiting));
+        if waiting || plan.available > 0 || !plan.writes.is_empty() {
+            self.next_scan = self.next_scan.min(now + self.parts.timing.scan_while_moving);
+        }
+        if plan.stolen > 0 {
+            tracing::info!(
+                worker = %self.parts.me, held = held.len(), target = plan.target, workers = plan.workers, stealing = plan.stolen,
+                "taking leases from workers that have more"
+            );
+        }
+        plan.writes.into_iter().for_each(|write| self.write_take(write, true));
+    }
+
+    pub(super) fn taken(&mut self, write: LeaseWrite, sent_at: Mono, may_retry: bool, result: Result<WriteOutcome, StoreError>) {
+        let now = self.now();
+        let key = write.key().clone();
+        self.taking.remove(&key);
+        match result {
+            Ok(WriteOutcome::Applied(row)) => {
+                self.observer.see_row(now, &key, Some(row.clone()));
+                self.measure(Measurement::count("TakeLeases", "TakenLeases", 1.0).of_worker(&self.parts.me));
+                self.gain(row, sent_at);
+            }
+            Ok(WriteOutcome::Rejected { current }) => {
+                let seen = self.observer.lease(&key).and_then(|lease| lease.owner.clone());
+                self.observer.see_row(now, &key, current.clone());
+                // The owner only renewed since the scan: the take was meant for it all the same.
+                let retry = current.filter(|row| may_retry && row.owner.is_some() && row.owner == seen && !self.is_shutting_down());
+                match retry {
+                    Some(row) if !self.was_expired(&write) => self.write_take(LeaseWrite::take(&row, &self.parts.me), false),
+                    _ => self.measure(Measurement::count("TakeLeases", "UntakenLeases", 1.0).of_worker(&self.parts.me)),
+                }
+            }
+            Err(error) if error.kind() == ErrorKind::Indeterminate => self.read_unknown_take(write, sent_at),
+            Err(error) => tracing::warn!(lease = %key, error = %error_chain(&error), "taking a lease failed"),
+        }
+    }
+
+    /// Whether a take was planned because the lease had expired: then an owner that renewed has come back.
+    fn was_expired(&self, write: &LeaseWrite) -> bool {
+        let expected = match write.expectation() {
+            kcl_core::Expectation::Version { owner, .. } => owner.as_ref(),
+            _ => None,
+        };
+        // Nothing is stolen while leases are available, so an owner that has other live leases was stolen from.
+        expected.is_none_or(|owner| {
+            let mut others = self.observer.leases(self.now());
+            !others.any(|(lease, standing, _)| lease.key != *write.key() && standing == Standing::Live && lease.is_owned_by(owner))
+        })
+    }
+
+    pub(super) fn row_was_read(
+        &mut self,
+        key: &LeaseKey,
+        unknown_take: Option<(LeaseWrite, Mono)>,
+        result: Result<Option<Lease>, StoreError>,
+    ) {
+        let now = self.now();
+        let row = match result {
+            Ok(row) => row,
+            Err(error) => {
+                tracing::warn!(lease = %key, error = %error_chain(&error), "reading a lease failed");
+                return;
+            }
+        };
+        self.observer.see_row(now, key, row.clone());
+        match (unknown_take, row) {
+            (Some((write, sent_at)), Some(row)) if write.explains(Some(&row)) && !self.tenures.contains_key(key) => {
+                self.gain(row, sent_at);
+            }
+            (Some(_), _) => {}
+            (None, _) => self.take_round(now),
+        }
+    }
+
+    /// Asks for a listing of all shards, unless one is on its way.
+    pub(super) fn request_listing(&mut self, now: Mono) {
+        let recent = self.listing_since.is_some_and(|since| now.since(since) < self.parts.timing.renew);
+        if recent {
+            return;
+        }
+        self.listing_since = Some(now);
+        let (parts, commands) = (Arc::clone(&self.parts), self.commands.clone());
+        let list = async move {
+            let limit = parts.config.start_timeout;
+            let answer = within(&*parts.env, limit, parts.stream.list_shards(ShardFilter::All)).await;
+            let late = || ReadError::new(ErrorKind::Unavailable, "listing the shards", parts.config.stream.as_str());
+            let result = answer.unwrap_or_else(|| Err(late().with_hint("no answer in time")));
+            // A coordinator that is gone needs no listing.
+            let _ = commands.send(Command::Listed(result)).await;
+        };
+        // On the work runtime: reading shares its connections, coordination does not wait for them.
+        drop(self.parts.env.spawn(TaskClass::Work, "list shards", list.boxed()));
+    }
+
+    pub(super) fn listed(&mut self, result: Result<Vec<Shard>, ReadError>) {
+        let now = self.now();
+        match result {
+            Ok(shards) => {
+                self.stream_refusals = 0;
+                self.listing = Some((self.listing_since.unwrap_or(now), shards));
+                self.sync_shards(now);
+                self.start_drivers(now);
+            }
+            Err(error) => {
+                tracing::warn!(error = %error_chain(&error), "listing the shards failed");
+                self.next_sync = self.next_sync.min(now + self.parts.timing.failover);
+                self.stream_refusals = if error.is_retryable() { 0 } else { self.stream_refusals + 1 };
+                if self.stream_refusals >= REFUSALS {
+                    self.fail(ConsumerError::Stream(Arc::new(error)));
+                }
+            }
+        }
+    }
+
+    /// Creates the leases that the last listing calls for, if this worker is to do it.
+    fn sync_shards(&mut self, now: Mono) {
+        if !self.sync_wanted || !self.scanned || !self.leads() {
+            return;
+        }
+        let Some((_, shards)) = &self.listing else { return };
+        if let Err(error) = check_listing(shards) {
+            tracing::warn!(error = %error, "a listing of the shards is not complete and is not used");
+            self.next_sync = self.next_sync.min(now + self.parts.timing.failover);
+            return;
+        }
+        self.sync_wanted = false;
+        let leases = self.known_leases(now);
+        let leases: Vec<&Lease> = leases.iter().collect();
+        let start = self.parts.config.management.start_strategy;
+        let writes = plan_shard_sync(shards, &leases, start, self.parts.env.wall());
+        if !writes.is_empty() {
+            tracing::info!(worker = %self.parts.me, shards = shards.len(), leases = writes.len(), "creating leases for shards");
+        }
+        self.creations.add(writes);
+        self.send_creations(now);
+    }
+
+    /// Deletes the rows of finished shards that nobody needs any more.
+    pub(super) fn clean_up(&mut self, now: Mono) {
+        let finished: Vec<Lease> = self
+            .tenures
+            .values()
+            .filter(|tenure| matches!(tenure.driver, Driver::Finished))
+            .map(|tenure| tenure.cell.lease())
+            .filter(|lease| lease.checkpoint.is_shard_end())
+            .collect();
+        if finished.is_empty() {
+            return;
+        }
+        let leases = self.known_leases(now);
+        let fresh = self.listing.as_ref().filter(|(at, _)| now.since(*at) < self.parts.config.lease_cleanup_interval);
+        let lineage = Lineage::new(&leases, fresh.map(|(_, shards)| shards.as_slice()));
+        let deletable: Vec<LeaseKey> = plan_cleanup(&finished, &lineage).into_iter().map(|lease| lease.key.clone()).collect();
+        if deletable.len() < finished.len() {
+            self.request_listing(now);
+        }
+        for key in deletable {
+            tracing::info!(worker = %self.parts.me, lease = %key, "deleting the lease of a finished shard");
+            self.change(&key, RowChange::Delete);
+        }
+    }
+}

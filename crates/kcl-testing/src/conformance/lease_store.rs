@@ -1,0 +1,137 @@
+//! What every [`LeaseStore`] must do.
+//!
+//! Each case gets a store of its own that is prepared and empty. Rows are compared without regard to the order of parents
+//! and children, which a backend may keep as sets.
+
+use kcl_core::{Checkpoint, ExtendedSequenceNumber, HashKeyRange, Lease, LeaseStore, PendingCheckpoint, SequenceNumber, Wall};
+
+pub use self::create::{
+    an_absent_row_is_none, create_is_rejected_with_the_row_that_exists, create_stores_every_attribute, create_stores_no_more,
+    every_checkpoint_round_trips, prepare_is_idempotent,
+};
+pub use self::describe_delete::{
+    delete_is_rejected_before_the_end_of_the_shard, delete_is_rejected_with_another_counter, delete_removes_a_finished_row,
+    describe_children_fills_in_only_what_is_unknown, describe_hash_range_fills_in_only_what_is_unknown,
+};
+pub use self::races::{concurrent_creates_have_one_winner, concurrent_takes_have_one_winner, writes_agree_with_the_reference};
+pub use self::reject::{
+    a_stale_counter_is_rejected, another_owner_is_rejected, no_owner_is_not_an_owner, updates_of_an_absent_row_create_nothing,
+};
+pub use self::scan::{get_sees_the_last_write, scan_gives_every_row};
+pub use self::update::{
+    checkpoint_ends_a_shard, checkpoint_stores_a_position, prepare_checkpoint_keeps_the_position,
+    prepare_checkpoint_replaces_the_earlier_one, release_removes_the_owner, renew_adds_one, take_from_nobody_is_no_switch,
+    take_from_oneself_is_no_switch, take_sets_the_owner_and_ends_a_hand_over,
+};
+
+mod create;
+mod describe_delete;
+mod races;
+mod reject;
+mod scan;
+mod update;
+
+/// A store and whatever must live as long as it does, such as its server.
+///
+/// A [`LeaseStore`] that needs nothing else is its own fixture.
+pub trait StoreFixture: Send + Sync {
+    /// The store: prepared, and empty at first.
+    fn store(&self) -> &dyn LeaseStore;
+}
+
+impl<S: LeaseStore> StoreFixture for S {
+    fn store(&self) -> &dyn LeaseStore {
+        self
+    }
+}
+
+/// Makes one test of each case of [`conformance::lease_store`](crate::conformance::lease_store).
+///
+/// Takes an expression that gives a future of a [`StoreFixture`](crate::conformance::lease_store::StoreFixture); each test
+/// evaluates it anew. Put it in a module of its own.
+///
+/// ```
+/// mod conformance {
+///     use kcl_testing::MemoryLeaseStore;
+///
+///     kcl_testing::lease_store_conformance!(async { MemoryLeaseStore::new() });
+/// }
+/// # fn main() {}
+/// ```
+#[macro_export]
+macro_rules! lease_store_conformance {
+    ($fixture:expr $(,)?) => {
+        $crate::lease_store_conformance! { @tests $fixture;
+            prepare_is_idempotent
+            an_absent_row_is_none
+            create_stores_every_attribute
+            create_stores_no_more
+            create_is_rejected_with_the_row_that_exists
+            every_checkpoint_round_trips
+            renew_adds_one
+            take_sets_the_owner_and_ends_a_hand_over
+            take_from_nobody_is_no_switch
+            take_from_oneself_is_no_switch
+            checkpoint_stores_a_position
+            checkpoint_ends_a_shard
+            prepare_checkpoint_keeps_the_position
+            prepare_checkpoint_replaces_the_earlier_one
+            release_removes_the_owner
+            describe_children_fills_in_only_what_is_unknown
+            describe_hash_range_fills_in_only_what_is_unknown
+            delete_removes_a_finished_row
+            delete_is_rejected_before_the_end_of_the_shard
+            delete_is_rejected_with_another_counter
+            a_stale_counter_is_rejected
+            another_owner_is_rejected
+            no_owner_is_not_an_owner
+            updates_of_an_absent_row_create_nothing
+            scan_gives_every_row
+            get_sees_the_last_write
+            concurrent_takes_have_one_winner
+            concurrent_creates_have_one_winner
+            writes_agree_with_the_reference
+        }
+    };
+    (@tests $fixture:expr; $($case:ident)+) => {
+        $(
+            #[::tokio::test]
+            async fn $case() {
+                let fixture = ($fixture).await;
+                let store = $crate::conformance::lease_store::StoreFixture::store(&fixture);
+                $crate::conformance::lease_store::$case(store).await;
+            }
+        )+
+    };
+}
+
+/// A position with the size of those that Kinesis gives, which no machine integer holds.
+fn at(last_digits: u16) -> Checkpoint {
+    let text = format!("4959033827149025660855969253836157109592157598913{last_digits:07}");
+    match SequenceNumber::new(&text) {
+        Ok(number) => Checkpoint::At(ExtendedSequenceNumber::new(number, u64::from(last_digits))),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// A row that has every attribute, held by `owner-a`.
+fn full(key: &str) -> Lease {
+    Lease {
+        owner: Some("owner-a".into()),
+        counter: kcl_core::LeaseCounter::new(41),
+        owner_switches: 3,
+        checkpoint: at(7),
+        pending: Some(PendingCheckpoint { checkpoint: at(9), state: Some(vec![0, 159, 146, 150].into()) }),
+        parents: vec!["shardId-000000000001".into(), "shardId-000000000002".into()],
+        children: vec!["shardId-000000000008".into(), "shardId-000000000009".into()],
+        hash_range: HashKeyRange::new(1 << 100, u128::MAX),
+        checkpoint_owner: Some("owner-b".into()),
+        latest_since: Some(Wall::from_unix_millis(1_704_067_200_123)),
+        ..Lease::new(key.into(), Checkpoint::TrimHorizon)
+    }
+}
+
+/// A row that nobody holds and that knows nothing.
+fn bare(key: &str) -> Lease {
+    Lease::new(key.into(), Checkpoint::TrimHorizon)
+}

@@ -1,0 +1,140 @@
+//! The examples: that they build, and that the first one a new user runs does what it promises.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::failure::Failure;
+use crate::{cargo, tree};
+
+const RECORDS: u32 = 500;
+/// Far above what it needs; only a consumer that hangs takes this long.
+const DEADLINE: Duration = Duration::from_secs(300);
+
+/// Builds the examples, runs `basic_consumer` in local mode and checks its last line.
+pub(crate) fn check() -> Result<(), Failure> {
+    let messages = cargo::output(&["build", "--workspace", "--examples", "--message-format", "json-render-diagnostics"])?;
+    let program = messages.lines().find_map(|line| executable(line, "basic_consumer")).ok_or_else(|| {
+        Failure::new(
+            "there is no example named basic_consumer in the examples package: write examples/examples/basic_consumer.rs",
+        )
+    })?;
+    let count = RECORDS.to_string();
+    println!("basic_consumer --local --count {count}");
+    let mut command = Command::new(&program);
+    command.args(["--local", "--count", &count]).current_dir(tree::root()).stdin(Stdio::null());
+    verify(&last_line(command)?)
+}
+
+/// Runs the embedded servers until they are stopped.
+pub(crate) fn local(arguments: &[String]) -> Result<(), Failure> {
+    let mut all = vec!["run", "--package", "kcl-examples", "--bin", "kcl-local", "--"];
+    all.extend(arguments.iter().map(String::as_str));
+    cargo::run(&all)
+}
+
+/// The path of the example `name`, if this line of cargo's JSON messages reports it as built.
+fn executable(message: &str, name: &str) -> Option<String> {
+    if !message.contains("\"kind\":[\"example\"]") || !message.contains(&format!("\"name\":\"{name}\"")) {
+        return None;
+    }
+    let (_, rest) = message.split_once("\"executable\":\"")?;
+    let (path, _) = rest.split_once('"')?;
+    Some(path.replace("\\\\", "\\"))
+}
+
+/// Shows the output of a program and yields the last line of it that is not empty.
+fn last_line(mut command: Command) -> Result<String, Failure> {
+    let mut child =
+        command.stdout(Stdio::piped()).spawn().map_err(|error| Failure::new(format!("cannot run the example: {error}")))?;
+    let output = child.stdout.take();
+    let reader = thread::spawn(move || output.map(echo).unwrap_or_default());
+    let ended = wait(&mut child);
+    let last = reader.join().unwrap_or_default();
+    ended.map(|()| last)
+}
+
+fn echo(output: impl Read) -> String {
+    let mut last = String::new();
+    for line in BufReader::new(output).lines().map_while(Result::ok) {
+        println!("{line}");
+        if !line.trim().is_empty() {
+            last = line;
+        }
+    }
+    last
+}
+
+fn wait(child: &mut Child) -> Result<(), Failure> {
+    let start = Instant::now();
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) if status.success() => return Ok(()),
+            Ok(Some(status)) => return Err(Failure::new(format!("the example failed: {status}"))),
+            Ok(None) if start.elapsed() < DEADLINE => thread::sleep(Duration::from_millis(50)),
+            Ok(None) => {
+                let stopped = child.kill().and_then(|()| child.wait());
+                let seconds = DEADLINE.as_secs();
+                return Err(Failure::new(format!("the example did not end: limit={seconds}s stopped={}", stopped.is_ok())));
+            }
+            Err(error) => return Err(Failure::new(format!("cannot wait for the example: {error}"))),
+        }
+    }
+}
+
+/// Whether a line says that every record was consumed, from at least one shard.
+fn verify(line: &str) -> Result<(), Failure> {
+    let promised = format!("consumed {RECORDS} of {RECORDS} records from S shards: 0 lost, D duplicates");
+    let mut numbers = Vec::new();
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let fits = words.len() == promised.split_whitespace().count()
+        && promised.split_whitespace().zip(&words).all(|(wanted, &found)| match wanted {
+            "S" | "D" => found.parse::<u64>().map(|number| numbers.push(number)).is_ok(),
+            _ => wanted == found,
+        });
+    if fits && numbers.first().is_some_and(|&shards| shards > 0) {
+        return Ok(());
+    }
+    Err(Failure::new(format!("the example's last line is not `{promised}`: line={line:?}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_complete_run_passes() {
+        assert!(verify("consumed 500 of 500 records from 4 shards: 0 lost, 0 duplicates").is_ok());
+        assert!(verify("consumed 500 of 500 records from 12 shards: 0 lost, 37 duplicates").is_ok());
+    }
+
+    #[test]
+    fn loss_and_other_lines_fail() {
+        for line in [
+            "",
+            "consumed 499 of 500 records from 4 shards: 1 lost, 0 duplicates",
+            "consumed 500 of 500 records from 0 shards: 0 lost, 0 duplicates",
+            "consumed 500 of 500 records from four shards: 0 lost, 0 duplicates",
+            "consumed 500 of 500 records from 4 shards: 0 lost, 0 duplicates and more",
+            "consumed 1 of 1 records from 4 shards: 0 lost, 0 duplicates",
+        ] {
+            assert!(verify(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_last_line_that_says_something_counts() {
+        assert_eq!(echo("one\ntwo\n\n".as_bytes()), "two");
+        assert_eq!(echo("".as_bytes()), "");
+    }
+
+    #[test]
+    fn only_the_built_example_is_found_in_the_messages() {
+        let built = r#"{"reason":"compiler-artifact","target":{"kind":["example"],"name":"basic_consumer"},"executable":"/t/basic_consumer"}"#;
+        assert_eq!(executable(built, "basic_consumer").as_deref(), Some("/t/basic_consumer"));
+        assert_eq!(executable(built, "basic"), None);
+        let library = r#"{"reason":"compiler-artifact","target":{"kind":["lib"],"name":"basic_consumer"},"executable":null}"#;
+        assert_eq!(executable(library, "basic_consumer"), None);
+    }
+}
