@@ -88,4 +88,17 @@ impl Lease {
     pub fn is_owned_by(&self, worker: &WorkerId) -> bool {
         self.owner.as_ref() == Some(worker)
     }
+
+    /// Whether `other` is the same row. Stores keep parents and children as sets: their order says nothing.
+    pub(crate) fn is_same_row(&self, other: &Self) -> bool {
+        let sets = same_members(&self.parents, &other.parents) && same_members(&self.children, &other.children);
+        let aligned = Self { parents: other.parents.clone(), children: other.children.clone(), ..self.clone() };
+        sets && aligned == *other
+    }
+}
+
+/// Whether two lists of shards name the same ones.
+pub(crate) fn same_members(a: &[ShardId], b: &[ShardId]) -> bool {
+    let members = |list: &[ShardId]| list.iter().cloned().collect::<std::collections::BTreeSet<_>>();
+    members(a) == members(b)
 }

@@ -1,3 +1,4 @@
+use crate::lease::same_members;
 use crate::{Checkpoint, HashKeyRange, Lease, LeaseCounter, LeaseKey, PendingCheckpoint, ShardId, WorkerId};
 
 /// What a write is for. Metrics and logs name it.
@@ -282,13 +283,13 @@ impl LeaseWrite {
         match (&self.change, current) {
             (Change::Delete, row) => row.is_none(),
             (_, None) => false,
-            (Change::Put(lease), Some(row)) => **lease == *row,
+            (Change::Put(lease), Some(row)) => lease.is_same_row(row),
             (Change::Update(update), Some(row)) => {
                 self.counter_after().is_none_or(|counter| counter == row.counter)
                     && self.owner_explains(update, row)
                     && update.checkpoint.as_ref().is_none_or(|sent| *sent == row.checkpoint)
                     && update.pending_is(row.pending.as_ref())
-                    && update.children.as_ref().is_none_or(|children| *children == row.children)
+                    && update.children.as_ref().is_none_or(|children| same_members(children, &row.children))
                     && update.hash_range.is_none_or(|range| Some(range) == row.hash_range)
             }
         }

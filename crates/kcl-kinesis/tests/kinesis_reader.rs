@@ -14,6 +14,10 @@ use kcl_core::{
 use kcl_kinesis::KinesisStreamReader;
 use support::{STREAM, Server, endpoint_of_nobody};
 
+mod conformance {
+    kcl_testing::stream_reader_conformance!(super::support::Fixture::start());
+}
+
 async fn listing(reader: &KinesisStreamReader) -> Vec<Shard> {
     reader.list_shards(ShardFilter::All).await.unwrap()
 }

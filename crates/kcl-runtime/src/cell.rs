@@ -1,7 +1,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use kcl_core::{
-    Admission, Checkpoint, CheckpointError, CheckpointTracker, ExtendedSequenceNumber, HeldAction, HeldInput, HeldLease, HoldId, Lease,
+    Admission, Checkpoint, CheckpointError, CheckpointTracker, ExtendedSequenceNumber, HeldAction, HeldInput, HeldLease, Lease,
     Mono, Phase,
 };
 use tokio::sync::watch;
@@ -49,10 +49,6 @@ impl LeaseCell {
 
     pub(crate) fn deadline(&self) -> Option<Mono> {
         self.state().held.deadline()
-    }
-
-    pub(crate) fn id(&self) -> HoldId {
-        self.state().held.id()
     }
 
     pub(crate) fn lease(&self) -> Lease {

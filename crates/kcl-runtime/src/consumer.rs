@@ -66,7 +66,8 @@ struct Consumer {
 impl Consumer {
     fn new(start: ConsumerStart) -> Self {
         let ConsumerStart { parts, tenancy, cell, lease, commands, shutdown } = start;
-        let info = LeaseInfo::new(parts.config.stream.clone(), lease.key.clone(), lease.checkpoint.clone(), lease.pending.clone());
+        let info =
+            LeaseInfo::new(parts.config.stream.clone(), lease.key.clone(), lease.checkpoint.clone(), lease.pending.clone());
         let retry = parts.config.poll_interval;
         Self {
             info,
@@ -165,7 +166,9 @@ impl Consumer {
 
     /// One step of the record path: deliver what is at hand, or finish the shard, or read.
     async fn step(&mut self) -> Result<(), ConsumerEnd> {
-        if self.feed.prepare(self.parts.config.max_records_per_call) {
+        let ready = self.feed.prepare(self.parts.config.max_records_per_call);
+        self.report_undecodable();
+        if ready {
             return self.deliver().await;
         }
         if self.end.is_some() {
@@ -189,7 +192,9 @@ impl Consumer {
         let count = records.len() as u64;
         let bytes: usize = records.iter().map(|record| record.record.data.len()).sum();
         let started = self.now();
-        contained(processor.process_records(records, self.millis_behind_latest)).await.map_err(|_| ConsumerEnd::ProcessorPanicked)?;
+        contained(processor.process_records(records, self.millis_behind_latest))
+            .await
+            .map_err(|_| ConsumerEnd::ProcessorPanicked)?;
         let now = self.now();
         self.parts.status.delivered(now, &self.tenancy.key, count);
         let shard = &self.info.shard_id;
@@ -202,6 +207,26 @@ impl Consumer {
         ];
         measurements.into_iter().for_each(|measurement| self.measure(measurement));
         Ok(())
+    }
+
+    /// Aggregates that could not be taken apart were delivered as they are: counted by reason, and named once a read.
+    fn report_undecodable(&mut self) {
+        let reasons = self.feed.take_undecodable();
+        if let Some(reason) = reasons.first() {
+            tracing::warn!(
+                shard = %self.info.shard_id, records = reasons.len(), first = %reason,
+                "aggregated records that cannot be decoded are delivered as they are"
+            );
+        }
+        for reason in reasons {
+            let name = match reason.label() {
+                "digest" => "UndecodableAggregates.Digest",
+                "protobuf" => "UndecodableAggregates.Protobuf",
+                "index" => "UndecodableAggregates.Index",
+                _ => "UndecodableAggregates.HashKey",
+            };
+            self.measure(Measurement::count("ProcessTask", name, 1.0).of_shard(&self.info.shard_id));
+        }
     }
 
     async fn call_shard_ended(&mut self) -> Result<(), ConsumerEnd> {

@@ -43,15 +43,14 @@ impl CheckpointPort for TenurePort {
 
     async fn checkpoint(&self, checkpoint: Checkpoint) -> Result<(), CheckpointError> {
         match self.cell.admit(&checkpoint)? {
-            Admission::AlreadyStored => Ok(()),
-            Admission::Write => self.change(RowChange::Checkpoint(checkpoint)).await,
+            // A proposal that stands beside it is removed by a write all the same.
+            Admission::AlreadyStored if self.cell.lease().pending.is_none() => Ok(()),
+            Admission::AlreadyStored | Admission::Write => self.change(RowChange::Checkpoint(checkpoint)).await,
         }
     }
 
     async fn prepare(&self, pending: PendingCheckpoint) -> Result<(), CheckpointError> {
-        match self.cell.admit(&pending.checkpoint)? {
-            Admission::AlreadyStored => Ok(()),
-            Admission::Write => self.change(RowChange::Prepare(pending)).await,
-        }
+        self.cell.admit(&pending.checkpoint)?;
+        self.change(RowChange::Prepare(pending)).await
     }
 }

@@ -165,9 +165,9 @@ async fn prepare_on_coordination(parts: &Arc<Parts>) -> Result<(), StartError> {
     };
     let task = parts.env.spawn(TaskClass::Coordination, "prepare", prepare.boxed());
     let guard = AbortOnDrop(Some(task));
-    let result = outcome.await.unwrap_or_else(|_| {
-        Err(StoreError::new(ErrorKind::Bug, "preparing the lease store", parts.config.application.as_str()))
-    });
+    let result = outcome
+        .await
+        .unwrap_or_else(|_| Err(StoreError::new(ErrorKind::Bug, "preparing the lease store", parts.config.application.as_str())));
     drop(guard);
     Ok(result?)
 }
@@ -245,4 +245,3 @@ fn made_up_id(env: &dyn Env) -> WorkerId {
     let host = if host.is_empty() { "worker" } else { &host };
     WorkerId::new(format!("{host}:{random:032x}"))
 }
-

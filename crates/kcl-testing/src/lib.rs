@@ -1,4 +1,34 @@
-//! In-memory backends, fault wrappers and conformance suites for the kcl Kinesis consumer library.
+//! What tests of Kinesis consumers need: backends in memory, faults on demand, and suites that every backend must pass.
+//!
+//! It stands beside `kcl-runtime`, on the seams of `kcl-core`; nothing that runs in production depends on it. It holds to
+//! one rule: nothing here waits for time or draws randomness. Clocks move when the test moves them, and a call that is
+//! held up goes on when the test lets it.
+//!
+//! - **Test a processor**: [`TestShard`] makes its records and keeps its checkpoints; [`RecordingCheckpointer`] is the
+//!   part below.
+//! - **Test a consumer**: [`MemoryLeaseStore`] and [`MemoryStream`] in place of DynamoDB and Kinesis.
+//! - **Test what goes wrong**: [`FaultyStore`] and [`FaultyStream`] around any backend.
+//! - **Test a backend**: the suites in [`conformance`].
+//!
+//! It does not run a consumer, speak any protocol, or imitate the latencies and limits of AWS.
+//!
+//! ```
+//! use kcl_core::{ReadPosition, StreamReader};
+//! use kcl_testing::{Fault, FaultyStream, MemoryStream, StreamCall};
+//!
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+//! let memory = MemoryStream::new("orders", 2);
+//! let (shard, _) = memory.put("customer-1", "an order");
+//! let stream = FaultyStream::new(memory.clone());
+//! let throttled = stream.faults().next(StreamCall::Next, Fault::Throttle);
+//!
+//! let mut reader = stream.open(&shard, &ReadPosition::TrimHorizon).await?;
+//! assert!(reader.next().await.unwrap_err().is_retryable());
+//! assert_eq!(throttled.hits(), 1);
+//! assert_eq!(reader.next().await?.records.len(), 1); // the fault was for one call, and nothing is lost
+//! # Ok::<(), kcl_core::ReadError>(())
+//! # }).unwrap();
+//! ```
 
 pub mod conformance;
 mod fault;

@@ -2,8 +2,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use kcl_core::{
-    Checkpoint, CheckpointError, CheckpointPort, Checkpointer, ErrorKind, ExtendedSequenceNumber, LeaseInfo, LeaseKey,
-    PendingCheckpoint, StoreError,
+    Admission, Checkpoint, CheckpointError, CheckpointPort, CheckpointTracker, Checkpointer, ErrorKind, ExtendedSequenceNumber,
+    LeaseInfo, LeaseKey, PendingCheckpoint, StoreError,
 };
 
 /// What a [`Checkpointer`] stands on in a unit test of a processor: it keeps what is checkpointed and refuses what a worker
@@ -41,10 +41,9 @@ struct Port {
 
 #[derive(Debug)]
 struct Tenure {
-    stored: Checkpoint,
+    tracker: CheckpointTracker,
     history: Vec<Checkpoint>,
     pending: Option<PendingCheckpoint>,
-    delivered: Option<ExtendedSequenceNumber>,
     fencing_token: u64,
     refusal: Option<ErrorKind>,
     state: State,
@@ -53,7 +52,6 @@ struct Tenure {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Running,
-    Ended,
     ShuttingDown,
     LeaseLost,
 }
@@ -71,10 +69,9 @@ impl RecordingCheckpointer {
 
     fn with_token(lease: LeaseInfo, fencing_token: u64) -> Self {
         let tenure = Tenure {
-            stored: lease.start_position.clone(),
+            tracker: CheckpointTracker::new(lease.start_position.clone()),
             history: Vec::new(),
             pending: lease.pending.clone(),
-            delivered: None,
             fencing_token,
             refusal: None,
             state: State::Running,
@@ -89,8 +86,7 @@ impl RecordingCheckpointer {
 
     /// Says that everything up to `position` was delivered: what may be checkpointed from now on.
     pub fn deliver(&self, position: ExtendedSequenceNumber) {
-        let mut tenure = self.port.lock();
-        tenure.delivered = tenure.delivered.take().max(Some(position));
+        self.port.lock().tracker.deliver(position);
     }
 
     /// What was stored in this tenure, in order. A position that was stored already is not stored again.
@@ -100,7 +96,7 @@ impl RecordingCheckpointer {
 
     /// What is stored now: where the next tenure starts.
     pub fn stored(&self) -> Checkpoint {
-        self.port.lock().stored.clone()
+        self.port.lock().tracker.stored().clone()
     }
 
     /// The proposed checkpoint that is neither committed nor replaced.
@@ -113,12 +109,9 @@ impl RecordingCheckpointer {
         self.port.lock().state = State::LeaseLost;
     }
 
-    /// Says that the shard has ended: [`Checkpointer::end`] may be called. Nothing happens after a loss or a shutdown.
+    /// Says that the shard has ended: [`Checkpointer::end`] may be called.
     pub fn end_shard(&self) {
-        let mut tenure = self.port.lock();
-        if tenure.state == State::Running {
-            tenure.state = State::Ended;
-        }
+        self.port.lock().tracker.reach_end();
     }
 
     /// From now on every checkpoint answers [`CheckpointError::ShuttingDown`]: the worker is gone. Nothing happens after
@@ -130,7 +123,7 @@ impl RecordingCheckpointer {
         }
     }
 
-    /// Makes the next checkpoint that would be stored answer [`CheckpointError::Store`] with this kind.
+    /// Makes the next checkpoint or proposal that would be stored answer [`CheckpointError::Store`] with this kind.
     pub fn refuse_next(&self, kind: ErrorKind) {
         self.port.lock().refusal = Some(kind);
     }
@@ -142,7 +135,7 @@ impl RecordingCheckpointer {
         let mut tenure = self.port.lock();
         tenure.state = State::LeaseLost;
         let LeaseInfo { stream, lease_key, .. } = self.port.lease.clone();
-        let lease = LeaseInfo::new(stream, lease_key, tenure.stored.clone(), tenure.pending.clone());
+        let lease = LeaseInfo::new(stream, lease_key, tenure.tracker.stored().clone(), tenure.pending.clone());
         Self::with_token(lease, tenure.fencing_token + 1)
     }
 }
@@ -154,22 +147,13 @@ impl Port {
 }
 
 impl Tenure {
-    /// Whether `checkpoint` may be stored, by the rules of [`Checkpointer`].
-    fn check(&self, checkpoint: &Checkpoint) -> Result<(), CheckpointError> {
+    /// Whether `checkpoint` may be stored, by the rules that a worker has too.
+    fn admit(&self, checkpoint: &Checkpoint) -> Result<Admission, CheckpointError> {
         match self.state {
-            State::LeaseLost => return Err(CheckpointError::LeaseLost),
-            State::ShuttingDown => return Err(CheckpointError::ShuttingDown),
-            State::Ended if checkpoint.is_shard_end() => return Ok(()),
-            State::Running if checkpoint.is_shard_end() => return Err(CheckpointError::NotEnded),
-            State::Running | State::Ended => {}
+            State::Running => self.tracker.admit(checkpoint),
+            State::ShuttingDown => Err(CheckpointError::ShuttingDown),
+            State::LeaseLost => Err(CheckpointError::LeaseLost),
         }
-        let lowest = self.stored.clone();
-        let highest =
-            self.delivered.clone().map_or_else(|| lowest.clone(), |delivered| Checkpoint::At(delivered).max(lowest.clone()));
-        if *checkpoint < lowest || *checkpoint > highest {
-            return Err(CheckpointError::OutOfRange { position: checkpoint.clone(), lowest, highest });
-        }
-        Ok(())
     }
 
     /// One write to the store.
@@ -194,27 +178,27 @@ impl CheckpointPort for Port {
     }
 
     fn last_delivered(&self) -> Option<ExtendedSequenceNumber> {
-        self.lock().delivered.clone()
+        self.lock().tracker.delivered().cloned()
     }
 
     async fn checkpoint(&self, checkpoint: Checkpoint) -> Result<(), CheckpointError> {
         let mut tenure = self.lock();
-        tenure.check(&checkpoint)?;
-        if checkpoint == tenure.stored && tenure.pending.is_none() {
+        let admission = tenure.admit(&checkpoint)?;
+        if admission == Admission::AlreadyStored && tenure.pending.is_none() {
             return Ok(());
         }
         tenure.write(&self.lease.lease_key)?;
         tenure.pending = None;
-        if checkpoint != tenure.stored {
-            tenure.history.push(checkpoint.clone());
-            tenure.stored = checkpoint;
+        if admission == Admission::Write {
+            tenure.tracker.store(&checkpoint);
+            tenure.history.push(checkpoint);
         }
         Ok(())
     }
 
     async fn prepare(&self, pending: PendingCheckpoint) -> Result<(), CheckpointError> {
         let mut tenure = self.lock();
-        tenure.check(&pending.checkpoint)?;
+        tenure.admit(&pending.checkpoint)?;
         tenure.write(&self.lease.lease_key)?;
         tenure.pending = Some(pending);
         Ok(())

@@ -1,6 +1,8 @@
 //! The suites refuse backends with defects, and their macros run every case.
 
+use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
+use std::task::Poll;
 
 use async_trait::async_trait;
 use futures_util::FutureExt;
@@ -26,6 +28,7 @@ enum StoreDefect {
     ForgetsTheCurrentRow,
     ScansOnePage,
     RenewsTwice,
+    ChecksThenActs,
 }
 
 struct BrokenStore(MemoryLeaseStore, StoreDefect);
@@ -87,6 +90,14 @@ impl LeaseStore for BrokenStore {
             (StoreDefect::RenewsTwice, Verb::Renew, _) => after.counter = after.counter.next(),
             _ => {}
         }
+        if matches!(self.1, StoreDefect::ChecksThenActs) {
+            let mut waited = false;
+            poll_fn(|context| {
+                context.waker().wake_by_ref();
+                if std::mem::replace(&mut waited, true) { Poll::Ready(()) } else { Poll::Pending }
+            })
+            .await;
+        }
         self.0.put(after.clone());
         Ok(WriteOutcome::Applied(after))
     }
@@ -114,7 +125,8 @@ async fn a_store_with_a_defect_fails_the_case_that_names_it() {
     assert!(panics(store_suite::another_owner_is_rejected(&broken(StoreDefect::IgnoresTheOwner))).await);
     assert!(panics(store_suite::no_owner_is_not_an_owner(&broken(StoreDefect::IgnoresTheOwner))).await);
     assert!(panics(store_suite::a_stale_counter_is_rejected(&broken(StoreDefect::IgnoresTheCounter))).await);
-    assert!(panics(store_suite::concurrent_takes_have_one_winner(&broken(StoreDefect::IgnoresTheCounter))).await);
+    assert!(panics(store_suite::concurrent_takes_have_one_winner(&broken(StoreDefect::ChecksThenActs))).await);
+    assert!(panics(store_suite::concurrent_creates_have_one_winner(&broken(StoreDefect::ChecksThenActs))).await);
     let unfinished = broken(StoreDefect::DeletesUnfinishedRows);
     assert!(panics(store_suite::delete_is_rejected_before_the_end_of_the_shard(&unfinished)).await);
     assert!(panics(store_suite::updates_of_an_absent_row_create_nothing(&broken(StoreDefect::UpdatesMakeRows))).await);

@@ -1,15 +1,19 @@
 //! A Kinesis-compatible server inside the test process, on a port of its own.
 
+mod fixture;
+
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_kinesis::Client;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
 use ferrokinesis::create_app;
-use ferrokinesis::store::StoreOptions;
+use ferrokinesis::store::{Store, StoreOptions};
 use kcl_kinesis::KinesisStreamReader;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+
+pub(crate) use fixture::Fixture;
 
 /// The name of the stream that a server starts with.
 pub(crate) const STREAM: &str = "orders";
@@ -19,6 +23,8 @@ pub(crate) struct Server {
     pub(crate) aws: SdkConfig,
     /// For putting records and resharding.
     pub(crate) client: Client,
+    /// What the server keeps, for what its requests cannot change.
+    pub(crate) store: Store,
     _stop: oneshot::Sender<()>,
 }
 
@@ -37,7 +43,7 @@ impl Server {
             ..StoreOptions::default()
         };
         change(&mut options);
-        let (app, _store) = create_app(options);
+        let (app, store) = create_app(options);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel::<()>();
@@ -52,7 +58,7 @@ impl Server {
         let aws = config(&endpoint);
         let client = Client::new(&aws);
         client.create_stream().stream_name(STREAM).shard_count(shards).send().await.unwrap();
-        let server = Self { aws, client, _stop: stop };
+        let server = Self { aws, client, store, _stop: stop };
         server.until_active().await;
         server
     }

@@ -49,7 +49,11 @@ impl Coordinator {
         self.start("scanning the lease table", ErrorKind::Unavailable, async move { store.scan().await }, Completion::Scanned);
     }
 
-    fn get(&self, key: LeaseKey, completion: impl FnOnce(LeaseKey, Result<Option<Lease>, StoreError>) -> Completion + Send + 'static) {
+    fn get(
+        &self,
+        key: LeaseKey,
+        completion: impl FnOnce(LeaseKey, Result<Option<Lease>, StoreError>) -> Completion + Send + 'static,
+    ) {
         let (store, row) = (Arc::clone(&self.parts.store), key.clone());
         let call = async move { store.get(&row).await };
         self.start("reading a lease", ErrorKind::Unavailable, call, move |result| completion(key, result));
@@ -97,7 +101,9 @@ impl Coordinator {
         match completion {
             Completion::Scanned(result) => self.scanned(result),
             Completion::RowRead { key, unknown_take, result } => self.row_was_read(&key, unknown_take, result),
-            Completion::HeldWritten { key, hold, number, write, result } => self.held_was_written(&key, hold, number, &write, result),
+            Completion::HeldWritten { key, hold, number, write, result } => {
+                self.held_was_written(&key, hold, number, &write, result)
+            }
             Completion::HeldRead { key, hold, result } => self.held_was_read(&key, hold, result),
             Completion::Taken { write, sent_at, may_retry, result } => self.taken(write, sent_at, may_retry, result),
             Completion::Created { write, result } => self.created(write, result),

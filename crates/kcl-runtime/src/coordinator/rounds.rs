@@ -3,8 +3,9 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use kcl_core::{
-    ErrorKind, Lease, LeaseKey, LeaseScan, LeaseWrite, Lineage, Measurement, Mono, ReadError, RowChange, Shard, ShardFilter, Standing,
-    StoreError, TakeInput, WriteOutcome, check_listing, elect_leader, error_chain, plan_cleanup, plan_shard_sync, plan_takes,
+    ErrorKind, Lease, LeaseKey, LeaseScan, LeaseWrite, Lineage, Measurement, Mono, ReadError, RowChange, Shard, ShardFilter,
+    Standing, StoreError, TakeInput, WriteOutcome, check_listing, elect_leader, error_chain, plan_cleanup, plan_shard_sync,
+    plan_takes,
 };
 
 use super::Coordinator;
@@ -29,7 +30,11 @@ impl Coordinator {
         self.store_refusing_since = None;
         for row in scan.unreadable {
             if self.unreadable.insert(row.key.clone()) {
-                tracing::warn!(row = row.key, reason = row.reason, "a row of the lease table is not readable and is skipped; repair or remove it");
+                tracing::warn!(
+                    row = row.key,
+                    reason = row.reason,
+                    "a row of the lease table is not readable and is skipped; repair or remove it"
+                );
             }
         }
         self.observer.see_scan(now, scan.leases);
@@ -119,7 +124,8 @@ impl Coordinator {
                 let seen = self.observer.lease(&key).and_then(|lease| lease.owner.clone());
                 self.observer.see_row(now, &key, current.clone());
                 // The owner only renewed since the scan: the take was meant for it all the same.
-                let retry = current.filter(|row| may_retry && row.owner.is_some() && row.owner == seen && !self.is_shutting_down());
+                let retry =
+                    current.filter(|row| may_retry && row.owner.is_some() && row.owner == seen && !self.is_shutting_down());
                 match retry {
                     Some(row) if !self.was_expired(&write) => self.write_take(LeaseWrite::take(&row, &self.parts.me), false),
                     _ => self.measure(Measurement::count("TakeLeases", "UntakenLeases", 1.0).of_worker(&self.parts.me)),
@@ -139,7 +145,8 @@ impl Coordinator {
         // Nothing is stolen while leases are available, so an owner that has other live leases was stolen from.
         expected.is_none_or(|owner| {
             let mut others = self.observer.leases(self.now());
-            !others.any(|(lease, standing, _)| lease.key != *write.key() && standing == Standing::Live && lease.is_owned_by(owner))
+            !others
+                .any(|(lease, standing, _)| lease.key != *write.key() && standing == Standing::Live && lease.is_owned_by(owner))
         })
     }
 

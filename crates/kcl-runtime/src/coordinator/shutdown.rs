@@ -29,9 +29,9 @@ impl Coordinator {
     }
 
     pub(super) fn is_finished(&self) -> bool {
-        self.shutdown.as_ref().is_some_and(|shutdown| {
-            shutdown.stage == Stage::Over || (self.tenures.is_empty() && self.taking.is_empty())
-        })
+        self.shutdown
+            .as_ref()
+            .is_some_and(|shutdown| shutdown.stage == Stage::Over || (self.tenures.is_empty() && self.taking.is_empty()))
     }
 
     pub(super) fn begin_shutdown(&mut self) {
@@ -55,8 +55,12 @@ impl Coordinator {
 
     /// Gives up every lease that no driver works on.
     pub(super) fn release_idle(&mut self) {
-        let idle: Vec<LeaseKey> =
-            self.tenures.iter().filter(|(_, tenure)| !matches!(tenure.driver, Driver::Running(_))).map(|(key, _)| key.clone()).collect();
+        let idle: Vec<LeaseKey> = self
+            .tenures
+            .iter()
+            .filter(|(_, tenure)| !matches!(tenure.driver, Driver::Running(_)))
+            .map(|(key, _)| key.clone())
+            .collect();
         for key in idle {
             self.input(&key, HeldInput::ReleaseRequested);
             self.forget_if_over(&key);

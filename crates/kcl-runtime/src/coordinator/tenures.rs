@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use kcl_core::{
-    ChangeOutcome, CheckpointError, ErrorKind, Gate, HeldAction, HeldInput, HeldLease, HoldId, Lease, LeaseKey, LeaseWrite, Lineage,
-    Measurement, Mono, Phase, RequestId, RowChange, Shard, StoreError, TenureEnd, Verb, WriteAnswer, WriteOutcome, backoff, error_chain,
+    ChangeOutcome, CheckpointError, ErrorKind, Gate, HeldAction, HeldInput, HeldLease, HoldId, Lease, LeaseKey, LeaseWrite,
+    Lineage, Measurement, Mono, Phase, RequestId, RowChange, Shard, StoreError, TenureEnd, Verb, WriteAnswer, WriteOutcome,
+    backoff, error_chain,
 };
 use tokio::sync::oneshot;
 
@@ -152,7 +153,9 @@ impl Coordinator {
         let me = &self.parts.me;
         match phase {
             Phase::Live => tracing::info!(worker = %me, lease = %key, "lease renewed again: processing goes on"),
-            Phase::Paused { .. } => tracing::warn!(worker = %me, lease = %key, "lease could not be renewed in time: processing pauses"),
+            Phase::Paused { .. } => {
+                tracing::warn!(worker = %me, lease = %key, "lease could not be renewed in time: processing pauses")
+            }
             Phase::Dead(end) => {
                 tracing::info!(worker = %me, lease = %key, reason = ?end, "lease given up or lost");
                 if end == TenureEnd::Lost {
@@ -206,7 +209,8 @@ impl Coordinator {
                 }
             }
         };
-        let ended = write.verb() == Verb::Checkpoint && matches!(&answer, WriteAnswer::Applied(row) if row.checkpoint.is_shard_end());
+        let ended =
+            write.verb() == Verb::Checkpoint && matches!(&answer, WriteAnswer::Applied(row) if row.checkpoint.is_shard_end());
         self.input(key, HeldInput::WriteAnswered(number, answer));
         if ended {
             self.shard_finished(now, key);

@@ -47,7 +47,7 @@ pub async fn writes_agree_with_the_reference(store: &dyn LeaseStore) {
         let index = draw.below(2);
         let history = &mut model[index];
         let current = history.last().cloned().flatten();
-        let seen = if draw.below(4) == 0 { history[draw.below(history.len())].clone() } else { current.clone() };
+        let seen = draw.seen(history, current.as_ref());
         let sent = draw.write(["a", "b"][index], seen);
         let (expected, after) = match sent.apply(current.as_ref()) {
             Ok(Some(after)) => (WriteOutcome::Applied(canonical(after.clone())), Some(canonical(after))),
@@ -72,15 +72,32 @@ impl Draw {
         usize::try_from(self.0 % (bound.max(1) as u64)).unwrap_or(0)
     }
 
+    /// What a worker believes the row to be: mostly the truth, otherwise an earlier version, or the truth with another
+    /// owner or counter.
+    fn seen(&mut self, history: &[Option<Lease>], current: Option<&Lease>) -> Option<Lease> {
+        let current = current.cloned();
+        match self.below(8) {
+            0 => history[self.below(history.len())].clone(),
+            1 => current.map(|row| Lease { owner: self.owner(), ..row }),
+            2 => current.map(|row| Lease { counter: row.counter.next(), ..row }),
+            _ => current,
+        }
+    }
+
+    fn owner(&mut self) -> Option<WorkerId> {
+        [None, Some("owner-a".into()), Some("owner-b".into())][self.below(3)].clone()
+    }
+
     fn position(&mut self) -> Checkpoint {
         [at(1), at(2), at(3), Checkpoint::ShardEnd][self.below(4)].clone()
     }
 
     fn write(&mut self, key: &str, seen: Option<Lease>) -> LeaseWrite {
-        let Some(seen) = seen.filter(|_| self.below(10) > 0) else {
-            let partial = Lease { children: Vec::new(), hash_range: None, ..full(key) };
+        let partial = Lease { children: Vec::new(), hash_range: None, ..full(key) };
+        if self.below(if seen.is_some() { 10 } else { 2 }) == 0 {
             return LeaseWrite::create([full(key), bare(key), partial][self.below(3)].clone());
-        };
+        }
+        let seen = seen.unwrap_or(partial);
         let key = LeaseKey::from(key);
         match self.below(9) {
             0 => LeaseWrite::renew(&seen),
