@@ -10,7 +10,7 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use kcl_core::{
     Checkpointer, Lease, LeaseInfo, Measurement, Mono, Phase, PollPacer, ShardLifecycle, ShardRecordProcessor, Step, StopReason,
-    Surroundings, Unit,
+    Surroundings, TenureEnd, Unit,
 };
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -61,6 +61,8 @@ struct Consumer {
     end: Option<kcl_core::ShardEndEvent>,
     end_pacer: PollPacer,
     times_missing: u32,
+    /// Set once the coordinator is gone: nobody renews the lease any more.
+    abandoned: bool,
 }
 
 impl Consumer {
@@ -81,6 +83,7 @@ impl Consumer {
             end: None,
             end_pacer: PollPacer::new(retry),
             times_missing: 0,
+            abandoned: false,
             parts,
             tenancy,
             cell,
@@ -95,7 +98,7 @@ impl Consumer {
 
     fn surroundings(&mut self) -> Surroundings {
         Surroundings {
-            phase: *self.phases.borrow_and_update(),
+            phase: if self.abandoned { Phase::Dead(TenureEnd::Lost) } else { *self.phases.borrow_and_update() },
             shutting_down: self.shutdown.is_cancelled(),
             end_is_durable: self.cell.end_is_durable(),
         }
@@ -140,10 +143,9 @@ impl Consumer {
             self.shutdown.cancelled().await;
         };
         let alarm = race2(self.commands.closed(), race2(self.phases.changed(), race2(shutdown, sleep)));
-        match alarm.await {
-            crate::race::Either::First(()) => Err(ConsumerEnd::LeaseLost),
-            crate::race::Either::Second(_) => Ok(()),
-        }
+        let gone = matches!(alarm.await, crate::race::Either::First(()));
+        self.abandoned |= gone;
+        Ok(())
     }
 
     async fn initialize(&mut self) -> Result<(), ConsumerEnd> {

@@ -4,6 +4,7 @@
 mod call;
 mod commands;
 mod creations;
+mod health;
 mod rounds;
 mod shutdown;
 mod tenures;
@@ -27,6 +28,7 @@ use crate::parts::Parts;
 use crate::race::{Either, race2};
 use call::Completion;
 use creations::Creations;
+use health::StoreHealth;
 use shutdown::Shutdown;
 use tenures::{Aversions, Tenure};
 
@@ -48,7 +50,7 @@ pub(crate) struct Coordinator {
     sync_wanted: bool,
     scanning: bool,
     scanned: bool,
-    store_refusing_since: Option<Mono>,
+    health: StoreHealth,
     stream_refusals: u32,
     unreadable: BTreeSet<String>,
     next_scan: Mono,
@@ -85,7 +87,7 @@ impl Coordinator {
             sync_wanted: true,
             scanning: false,
             scanned: false,
-            store_refusing_since: None,
+            health: StoreHealth::default(),
             stream_refusals: 0,
             unreadable: BTreeSet::new(),
             next_scan: now,

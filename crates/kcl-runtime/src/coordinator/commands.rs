@@ -51,7 +51,10 @@ impl Coordinator {
                 self.input(key, HeldInput::ReleaseRequested);
             }
             // Nothing can be read from it any more: its children may start.
-            ConsumerEnd::ShardGone => self.change(key, RowChange::Checkpoint(Checkpoint::ShardEnd)),
+            ConsumerEnd::ShardGone => {
+                self.measure(Measurement::count("ProcessTask", "UnreadShardsGone", 1.0).of_shard(&key.shard_id()));
+                self.change(key, RowChange::Checkpoint(Checkpoint::ShardEnd));
+            }
         }
         self.forget_if_over(key);
         if self.is_shutting_down() {

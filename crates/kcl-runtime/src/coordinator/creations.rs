@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use kcl_core::{LeaseWrite, Mono, StoreError, WriteOutcome, backoff, error_chain};
+use kcl_core::{LeaseWrite, Mono, StoreError, WriteOutcome, backoff};
 use tokio::sync::oneshot;
 
 use super::Coordinator;
@@ -51,8 +51,9 @@ impl Creations {
         (!self.waiting.is_empty() && self.in_flight < AT_ONCE).then_some(self.not_before)
     }
 
-    pub(super) fn is_idle(&self) -> bool {
-        self.waiting.is_empty() && self.in_flight == 0
+    /// Whether rows are on their way. Rows that cannot be created hold nothing up.
+    pub(super) fn are_settling(&self) -> bool {
+        self.in_flight > 0 || (!self.waiting.is_empty() && self.failures == 0)
     }
 
     fn exists(&mut self, key: &kcl_core::LeaseKey) {
@@ -83,6 +84,7 @@ impl Coordinator {
         match result {
             Ok(outcome) => {
                 self.creations.failures = 0;
+                self.store_answered("create");
                 let row = match outcome {
                     WriteOutcome::Applied(lease) => {
                         tracing::info!(lease = %lease.key, checkpoint = %lease.checkpoint, "lease created");
@@ -100,11 +102,11 @@ impl Coordinator {
                 self.creations.failures += 1;
                 self.creations.not_before =
                     now + backoff(self.creations.failures, Duration::from_millis(100), self.parts.timing.renew);
-                tracing::warn!(lease = %write.key(), error = %error_chain(&error), "creating a lease failed");
                 self.creations.waiting.push_back(write);
+                self.store_failed("create", error.into());
             }
         }
-        if self.creations.is_idle() {
+        if !self.creations.are_settling() {
             self.take_round(now);
         }
     }

@@ -25,9 +25,12 @@ impl Coordinator {
         self.next_scan = now + self.jittered(self.parts.timing.scan);
         let scan = match result {
             Ok(scan) => scan,
-            Err(error) => return self.scan_failed(now, error),
+            Err(error) => {
+                self.next_scan = now + self.parts.timing.scan_while_moving;
+                return self.store_failed("scan", error.into());
+            }
         };
-        self.store_refusing_since = None;
+        self.store_answered("scan");
         for row in scan.unreadable {
             if self.unreadable.insert(row.key.clone()) {
                 tracing::warn!(
@@ -47,19 +50,6 @@ impl Coordinator {
         self.start_drivers(now);
     }
 
-    fn scan_failed(&mut self, now: Mono, error: StoreError) {
-        tracing::warn!(error = %error_chain(&error), "scanning the lease table failed");
-        self.next_scan = now + self.parts.timing.scan_while_moving;
-        if error.is_retryable() {
-            self.store_refusing_since = None;
-            return;
-        }
-        let since = *self.store_refusing_since.get_or_insert(now);
-        if now.since(since) > self.parts.timing.failover * 3 {
-            self.fail(ConsumerError::Store(Arc::new(error)));
-        }
-    }
-
     fn measure_leases(&self) {
         #[allow(clippy::cast_precision_loss, reason = "a count of leases")]
         let held = self.tenures.len() as f64;
@@ -74,7 +64,7 @@ impl Coordinator {
 
     pub(super) fn take_round(&mut self, now: Mono) {
         // A round plans with what is settled: rows on their way are counted in the next one.
-        if self.is_shutting_down() || !self.scanned || !self.taking.is_empty() || !self.creations.is_idle() {
+        if self.is_shutting_down() || !self.scanned || !self.taking.is_empty() || self.creations.are_settling() {
             return;
         }
         let held = self.held_keys();
@@ -114,6 +104,9 @@ impl Coordinator {
         let now = self.now();
         let key = write.key().clone();
         self.taking.remove(&key);
+        if result.is_ok() {
+            self.store_answered("take");
+        }
         match result {
             Ok(WriteOutcome::Applied(row)) => {
                 self.observer.see_row(now, &key, Some(row.clone()));
@@ -132,7 +125,7 @@ impl Coordinator {
                 }
             }
             Err(error) if error.kind() == ErrorKind::Indeterminate => self.read_unknown_take(write, sent_at),
-            Err(error) => tracing::warn!(lease = %key, error = %error_chain(&error), "taking a lease failed"),
+            Err(error) => self.store_failed("take", error.into()),
         }
     }
 
@@ -159,11 +152,9 @@ impl Coordinator {
         let now = self.now();
         let row = match result {
             Ok(row) => row,
-            Err(error) => {
-                tracing::warn!(lease = %key, error = %error_chain(&error), "reading a lease failed");
-                return;
-            }
+            Err(error) => return self.store_failed("get", error.into()),
         };
+        self.store_answered("get");
         self.observer.see_row(now, key, row.clone());
         match (unknown_take, row) {
             (Some((write, sent_at)), Some(row)) if write.explains(Some(&row)) && !self.tenures.contains_key(key) => {

@@ -186,7 +186,12 @@ impl Coordinator {
         result: Result<WriteOutcome, StoreError>,
     ) {
         let now = self.now();
-        let Some(tenure) = self.tenures.get_mut(key).filter(|tenure| tenure.id == hold) else { return };
+        if self.tenures.get(key).is_none_or(|tenure| tenure.id != hold) {
+            return;
+        }
+        if result.is_ok() {
+            self.store_answered(write.verb().name());
+        }
         let answer = match result {
             Ok(WriteOutcome::Applied(row)) => {
                 let stored = (write.verb() != Verb::Delete).then(|| row.clone());
@@ -198,15 +203,13 @@ impl Coordinator {
                 WriteAnswer::Rejected(current)
             }
             Err(error) => {
-                tracing::warn!(lease = %key, verb = write.verb().name(), error = %error_chain(&error), "writing a held lease failed");
-                match error.kind() {
+                let answer = match error.kind() {
                     ErrorKind::Indeterminate => WriteAnswer::Indeterminate,
                     kind if kind.is_retryable() => WriteAnswer::Failed,
-                    _ => {
-                        tenure.refusal = Some(Arc::new(error));
-                        WriteAnswer::Refused
-                    }
-                }
+                    _ => WriteAnswer::Refused,
+                };
+                self.held_write_failed(key, write, error);
+                answer
             }
         };
         let ended =
@@ -215,6 +218,16 @@ impl Coordinator {
         if ended {
             self.shard_finished(now, key);
         }
+    }
+
+    fn held_write_failed(&mut self, key: &LeaseKey, write: &LeaseWrite, error: StoreError) {
+        tracing::debug!(lease = %key, verb = write.verb().name(), error = %error_chain(&error), "writing a held lease failed");
+        let refused = !error.is_retryable();
+        let error = Arc::new(error);
+        if let Some(tenure) = self.tenures.get_mut(key).filter(|_| refused) {
+            tenure.refusal = Some(Arc::clone(&error));
+        }
+        self.store_failed(write.verb().name(), error);
     }
 
     pub(super) fn held_was_read(&mut self, key: &LeaseKey, hold: HoldId, result: Result<Option<Lease>, StoreError>) {
@@ -227,8 +240,8 @@ impl Coordinator {
                 self.input(key, HeldInput::RowRead(Some(row)));
             }
             Err(error) => {
-                tracing::warn!(lease = %key, error = %error_chain(&error), "reading a held lease failed");
                 self.input(key, HeldInput::RowRead(None));
+                self.store_failed("get", error.into());
             }
         }
     }
