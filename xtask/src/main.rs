@@ -22,11 +22,12 @@ use failure::Failure;
 const USAGE: &str = "\
 usage: cargo xtask VERB
 
-  ci        the whole gate: fmt, tidy, deps, clippy, test, docs, examples
+  ci        the whole gate: fmt, tidy, deps, clippy, features, test, docs, examples
   fmt       formatting is as rustfmt.toml wants it
   tidy      file sizes, leftovers, banned calls, lint inheritance, links
   deps      the crates depend only on what they may
   clippy    lints, warnings denied
+  features  the library builds without any backend
   test      unit, integration and documentation tests
   docs      the documentation builds without a warning
   examples  the examples build, and basic_consumer loses nothing in local mode

@@ -1,6 +1,8 @@
 //! The shipped drivers on a toy executor: one thread, virtual time, ready tasks picked at random from a seed. The same
 //! seed must give the same run, whatever the machine does: the drivers take nothing from outside their environment.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 mod support;
 
 use std::collections::BTreeMap;
