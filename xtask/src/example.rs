@@ -15,10 +15,8 @@ const DEADLINE: Duration = Duration::from_secs(300);
 /// Builds the examples, runs `basic_consumer` in local mode and checks its last line.
 pub(crate) fn check() -> Result<(), Failure> {
     let messages = cargo::output(&["build", "--workspace", "--examples", "--message-format", "json-render-diagnostics"])?;
-    let program = messages.lines().find_map(|line| executable(line, "basic_consumer")).ok_or_else(|| {
-        Failure::new(
-            "there is no example named basic_consumer in the examples package: write examples/examples/basic_consumer.rs",
-        )
+    let program = messages.lines().find_map(|line| executable(line, "example", "basic_consumer")).ok_or_else(|| {
+        Failure::new("cargo built no example named basic_consumer: is it still declared in examples/Cargo.toml?")
     })?;
     let count = RECORDS.to_string();
     println!("basic_consumer --local --count {count}");
@@ -28,15 +26,24 @@ pub(crate) fn check() -> Result<(), Failure> {
 }
 
 /// Runs the embedded servers until they are stopped.
+///
+/// They are built together with the examples: alone, `cargo run` would choose other features of shared dependencies and
+/// compile the AWS crates once more.
 pub(crate) fn local(arguments: &[String]) -> Result<(), Failure> {
-    let mut all = vec!["run", "--package", "kcl-examples", "--bin", "kcl-local", "--"];
-    all.extend(arguments.iter().map(String::as_str));
-    cargo::run(&all)
+    let build = ["build", "--workspace", "--bin", "kcl-local", "--examples", "--message-format", "json-render-diagnostics"];
+    let messages = cargo::output(&build)?;
+    let program = messages
+        .lines()
+        .find_map(|line| executable(line, "bin", "kcl-local"))
+        .ok_or_else(|| Failure::new("cargo built no program named kcl-local: is it still declared in examples/Cargo.toml?"))?;
+    let status = Command::new(&program).args(arguments).status();
+    let status = status.map_err(|error| Failure::new(format!("cannot run the servers: {error}")))?;
+    if status.success() { Ok(()) } else { Err(Failure::new(format!("the servers failed: {status}"))) }
 }
 
-/// The path of the example `name`, if this line of cargo's JSON messages reports it as built.
-fn executable(message: &str, name: &str) -> Option<String> {
-    if !message.contains("\"kind\":[\"example\"]") || !message.contains(&format!("\"name\":\"{name}\"")) {
+/// The path of the `kind` of program (`example`, `bin`) `name`, if this line of cargo's JSON messages reports it as built.
+fn executable(message: &str, kind: &str, name: &str) -> Option<String> {
+    if !message.contains(&format!("\"kind\":[\"{kind}\"]")) || !message.contains(&format!("\"name\":\"{name}\"")) {
         return None;
     }
     let (_, rest) = message.split_once("\"executable\":\"")?;
@@ -132,9 +139,9 @@ mod tests {
     #[test]
     fn only_the_built_example_is_found_in_the_messages() {
         let built = r#"{"reason":"compiler-artifact","target":{"kind":["example"],"name":"basic_consumer"},"executable":"/t/basic_consumer"}"#;
-        assert_eq!(executable(built, "basic_consumer").as_deref(), Some("/t/basic_consumer"));
-        assert_eq!(executable(built, "basic"), None);
+        assert_eq!(executable(built, "example", "basic_consumer").as_deref(), Some("/t/basic_consumer"));
+        assert_eq!(executable(built, "example", "basic"), None);
         let library = r#"{"reason":"compiler-artifact","target":{"kind":["lib"],"name":"basic_consumer"},"executable":null}"#;
-        assert_eq!(executable(library, "basic_consumer"), None);
+        assert_eq!(executable(library, "example", "basic_consumer"), None);
     }
 }

@@ -36,6 +36,4 @@ pub(crate) enum Command {
     ConsumerEnded { tenancy: Tenancy, end: ConsumerEnd },
     /// The shards were listed.
     Listed(Result<Vec<Shard>, ReadError>),
-    /// Finish.
-    ShutDown,
 }

@@ -58,6 +58,8 @@ pub(crate) struct Coordinator {
     next_cleanup: Mono,
     last_hold: u64,
     last_request: u64,
+    /// Cancelled by whoever wants the worker to stop.
+    stop: CancellationToken,
     stop_consumers: CancellationToken,
     shutdown: Option<Shutdown>,
     failure: Option<ConsumerError>,
@@ -68,6 +70,7 @@ impl Coordinator {
         parts: Arc<Parts>,
         commands: mpsc::Sender<Command>,
         mailbox: mpsc::Receiver<Command>,
+        stop: CancellationToken,
         listing: Vec<Shard>,
     ) -> Self {
         let now = parts.env.now();
@@ -95,6 +98,7 @@ impl Coordinator {
             next_cleanup: now + parts.config.lease_cleanup_interval,
             last_hold: 0,
             last_request: 0,
+            stop,
             stop_consumers: CancellationToken::new(),
             shutdown: None,
             failure: None,
@@ -107,18 +111,26 @@ impl Coordinator {
         while !self.is_finished() {
             self.fire_timers();
             let wake = self.parts.env.sleep_until(self.deadline());
-            let (mailbox, calls) = (&mut self.mailbox, &mut self.calls);
+            let (mailbox, calls, stop) = (&mut self.mailbox, &mut self.calls, &self.stop);
+            let shutting_down = self.shutdown.is_some();
+            let stopped = async {
+                if shutting_down {
+                    std::future::pending::<()>().await;
+                }
+                stop.cancelled().await;
+            };
             let completion = async {
                 match calls.next().await {
                     Some(completion) => completion,
                     None => std::future::pending().await,
                 }
             };
-            match race2(race2(completion, mailbox.recv()), wake).await {
+            match race2(race2(completion, mailbox.recv()), race2(stopped, wake)).await {
                 Either::First(Either::First(completion)) => self.complete(completion),
                 Either::First(Either::Second(Some(command))) => self.command(command),
+                Either::Second(Either::First(())) => self.begin_shutdown(),
                 // The coordinator holds a sender itself: the mailbox never closes before this task ends.
-                Either::First(Either::Second(None)) | Either::Second(()) => {}
+                Either::First(Either::Second(None)) | Either::Second(Either::Second(())) => {}
             }
         }
         self.result()

@@ -43,7 +43,8 @@ pub struct LeaseStatus {
     pub state: LeaseState,
     /// The last durable checkpoint.
     pub checkpoint: Checkpoint,
-    /// How far the last read was behind the newest record, in milliseconds, if the stream said so.
+    /// How far the last read was behind the newest record, in milliseconds, if the stream said so. None once the shard
+    /// is finished.
     pub millis_behind_latest: Option<i64>,
     /// User records delivered in this tenure.
     pub records: u64,
@@ -103,7 +104,12 @@ impl StatusBoard {
     }
 
     pub(crate) fn set_state(&self, key: &LeaseKey, state: LeaseState) {
-        self.update(key, |entry| entry.state = state);
+        self.update(key, |entry| {
+            entry.state = state;
+            if state == LeaseState::Ended {
+                entry.millis_behind_latest = None;
+            }
+        });
     }
 
     pub(crate) fn set_phase(&self, key: &LeaseKey, phase: Phase) {

@@ -10,7 +10,6 @@ use rand::RngExt;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::command::Command;
 use crate::coordinator::Coordinator;
 use crate::env::{Env, TaskClass, TaskEnd};
 use crate::error::{ConsumerError, StartError};
@@ -29,7 +28,7 @@ const TABLE_PROGRESS: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Worker {
     parts: Arc<Parts>,
-    commands: mpsc::Sender<Command>,
+    stop: CancellationToken,
     result: watch::Receiver<Option<Result<(), ConsumerError>>>,
 }
 
@@ -64,9 +63,10 @@ impl Worker {
             "worker started"
         );
         let (commands, mailbox) = mpsc::channel(MAILBOX);
-        let coordinator = Coordinator::new(Arc::clone(&parts), commands.clone(), mailbox, listing);
+        let stop = CancellationToken::new();
+        let coordinator = Coordinator::new(Arc::clone(&parts), commands, mailbox, stop.clone(), listing);
         let result = supervise(&parts, coordinator, publisher);
-        Ok(Self { parts, commands, result })
+        Ok(Self { parts, stop, result })
     }
 
     /// The name under which it owns leases.
@@ -86,8 +86,7 @@ impl Worker {
     /// # Errors
     /// As for [`wait`](Self::wait).
     pub async fn shutdown(&self) -> Result<(), ConsumerError> {
-        // A coordinator that is gone has stopped already.
-        let _ = self.commands.send(Command::ShutDown).await;
+        self.stop.cancel();
         self.wait().await
     }
 
@@ -104,8 +103,7 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        // Full or closed: it is busy shutting down, or will find out when leases cannot be worked on.
-        let _ = self.commands.try_send(Command::ShutDown);
+        self.stop.cancel();
     }
 }
 
@@ -188,13 +186,18 @@ async fn prepare(parts: &Parts) -> Result<(), StoreError> {
     let begun = env.now();
     let mut answered = begun;
     let mut reported = begun;
+    let mut last_error = None;
     loop {
         let left = config.start_timeout.saturating_sub(env.now().since(answered));
+        let late = || {
+            let error = StoreError::new(ErrorKind::Unavailable, "preparing the lease store", config.application.as_str());
+            error.with_hint("no answer within the start timeout; check endpoint, region and network")
+        };
         let error = match within(env, left, parts.store.prepare()).await {
             Some(Ok(())) => return Ok(()),
             Some(Err(error)) => error,
-            None => StoreError::new(ErrorKind::Unavailable, "preparing the lease store", config.application.as_str())
-                .with_hint("no answer within the start timeout; check endpoint, region and network"),
+            // An earlier try may know why.
+            None => last_error.take().unwrap_or_else(late),
         };
         let now = env.now();
         let not_ready = error.kind() == ErrorKind::NotReady;
@@ -210,6 +213,7 @@ async fn prepare(parts: &Parts) -> Result<(), StoreError> {
             tracing::info!(table = config.application, waited = ?now.since(begun), "waiting for the lease table");
         }
         tracing::debug!(error = %error_chain(&error), "the lease store is not ready");
+        last_error = Some(error);
         env.sleep_until(now + TABLE_POLL).await;
     }
 }
@@ -217,8 +221,13 @@ async fn prepare(parts: &Parts) -> Result<(), StoreError> {
 async fn first_listing(parts: &Parts) -> Result<Vec<Shard>, StartError> {
     let (env, config) = (&*parts.env, &parts.config);
     let begun = env.now();
+    let mut last_error = None;
     loop {
         let left = config.start_timeout.saturating_sub(env.now().since(begun));
+        let late = || -> StartError {
+            let error = ReadError::new(ErrorKind::Unavailable, "listing the shards", config.stream.as_str());
+            error.with_hint("no answer within the start timeout; check endpoint, region and network").into()
+        };
         let error: StartError = match within(env, left, parts.stream.list_shards(ShardFilter::All)).await {
             Some(Ok(shards)) => match check_listing(&shards) {
                 Ok(()) => return Ok(shards),
@@ -226,14 +235,13 @@ async fn first_listing(parts: &Parts) -> Result<Vec<Shard>, StartError> {
             },
             Some(Err(error)) if !error.is_retryable() => return Err(error.into()),
             Some(Err(error)) => error.into(),
-            None => ReadError::new(ErrorKind::Unavailable, "listing the shards", config.stream.as_str())
-                .with_hint("no answer within the start timeout; check endpoint, region and network")
-                .into(),
+            None => last_error.take().unwrap_or_else(late),
         };
         let now = env.now();
         if now.since(begun) >= config.start_timeout {
             return Err(error);
         }
+        last_error = Some(error);
         env.sleep_until(now + TABLE_POLL).await;
     }
 }

@@ -3,6 +3,7 @@ use tokio::sync::oneshot;
 
 use super::Consumer;
 use crate::command::{Command, ConsumerEnd};
+use crate::race::{Either, race2};
 
 /// How often in a row a complete listing must lack a shard before it counts as gone.
 const TIMES_MISSING: u32 = 2;
@@ -21,9 +22,9 @@ impl Consumer {
         if self.commands.send(command).await.is_err() {
             return Err(ConsumerEnd::LeaseLost);
         }
-        // The coordinator drops the reply if the tenure ends first; the next step finds out.
-        let answer = crate::race::race2(self.shutdown.cancelled(), created).await;
-        if matches!(answer, crate::race::Either::Second(Ok(()))) {
+        // Given up when the phase changes or the shutdown begins: asking again does no harm.
+        let interrupted = race2(self.phases.changed(), self.shutdown.cancelled());
+        if matches!(race2(interrupted, created).await, Either::Second(Ok(()))) {
             self.cell.reach_end();
             self.lifecycle.all_delivered();
             tracing::info!(shard = %self.info.shard_id, "every record of the shard was delivered");

@@ -27,7 +27,6 @@ impl Coordinator {
             }
             Command::ConsumerEnded { tenancy, end } => self.consumer_ended(&tenancy, end),
             Command::Listed(result) => self.listed(result),
-            Command::ShutDown => self.begin_shutdown(),
         }
     }
 

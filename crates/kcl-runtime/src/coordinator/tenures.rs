@@ -58,6 +58,7 @@ const LONGEST_AVERSION: Duration = Duration::from_secs(300);
 impl Aversions {
     /// One more panic; how long the shard is left alone now.
     pub(super) fn add(&mut self, now: Mono, key: &LeaseKey) -> Duration {
+        self.shards.retain(|other, (_, until)| other == key || now.since(*until) <= LONGEST_AVERSION);
         let (panics, until) = self.shards.entry(key.clone()).or_insert((0, now));
         // A shard that went well for longer than the longest pause starts over.
         *panics = if now.since(*until) > LONGEST_AVERSION { 1 } else { panics.saturating_add(1) };

@@ -1,0 +1,114 @@
+//! Programs of this package as processes that end with the test.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(dead_code, reason = "each test target uses its own part")]
+
+use std::fs::{self, File};
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+/// Between two looks at something outside of this process, which cannot tell when it changes.
+pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// The program of an example. `cargo test` builds it, and so does `cargo build --examples`.
+pub(crate) fn example(name: &str) -> PathBuf {
+    let this = std::env::current_exe().unwrap();
+    let profile = this.parent().and_then(Path::parent).unwrap();
+    let program = profile.join("examples").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    assert!(program.is_file(), "run `cargo build --workspace --examples` first: missing={}", program.display());
+    program
+}
+
+/// A folder of its own for a test, empty at first. Removed when dropped, unless the test fails: then its logs are of use.
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    pub(crate) fn of(test: &str) -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{test}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        Self(folder)
+    }
+}
+
+impl Deref for Folder {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+}
+
+/// A running program, its output in files. Killed when dropped.
+pub(crate) struct Process {
+    child: Child,
+    stdout: PathBuf,
+    stderr: PathBuf,
+}
+
+impl Process {
+    pub(crate) fn start(command: &mut Command, folder: &Path, name: &str) -> Self {
+        let (stdout, stderr) = (folder.join(format!("{name}.out")), folder.join(format!("{name}.log")));
+        command.stdin(Stdio::null()).stdout(File::create(&stdout).unwrap()).stderr(File::create(&stderr).unwrap());
+        // Settings of whoever runs the tests must not reach the program.
+        for variable in ["LEASES_TO_ACQUIRE", "MAX_LEASES", "START_STRATEGY", "BATCH_LIMIT"] {
+            command.env_remove(format!("KINESIS_{variable}"));
+        }
+        command.env_remove("RUST_LOG");
+        Self { child: command.spawn().unwrap(), stdout, stderr }
+    }
+
+    pub(crate) fn stdout(&self) -> String {
+        fs::read_to_string(&self.stdout).unwrap()
+    }
+
+    pub(crate) fn stderr(&self) -> String {
+        fs::read_to_string(&self.stderr).unwrap()
+    }
+
+    /// How it ended; `None` while it runs.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
+    /// How it ends. Fails the test if it does not within a time far above what it needs.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + Duration::from_secs(150);
+        loop {
+            if let Some(status) = self.ended() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "still running:\n{}\n{}", self.stdout(), self.stderr());
+            std::thread::sleep(LOOK_EVERY);
+        }
+    }
+
+    /// Ends it at once, with no chance to clean up.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks it to end, as container platforms do.
+    pub(crate) fn terminate(&self) {
+        let status = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(status.success(), "no signal could be sent: {status}");
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
