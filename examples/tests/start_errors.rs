@@ -8,6 +8,7 @@ use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement
 use kcl::{Checkpointer, Consumer, ConsumerBuilder, ErrorKind, KinesisClientRecord, LeaseConfig, ManagementConfig};
 use kcl::{ShardRecordProcessor, ShardRecordProcessorFactory, StartError, error_chain};
 use kcl_examples::local::LocalAws;
+use kcl_testing::MemoryStream;
 
 struct Nothing;
 
@@ -46,6 +47,8 @@ async fn a_stream_that_does_not_exist() {
     let (error, chain) = refused(Consumer::builder("leases", "no-such-stream").aws_config(&local.sdk_config())).await;
     assert_eq!(stream_kind(&error), Some(ErrorKind::NotFound), "{chain}");
     assert!(chain.contains("no-such-stream") && chain.contains("region"), "{chain}");
+    let tables = aws_sdk_dynamodb::Client::new(&local.sdk_config()).list_tables().send().await.unwrap();
+    assert!(tables.table_names().is_empty(), "no lease table is left behind");
 }
 
 #[tokio::test]
@@ -53,8 +56,13 @@ async fn an_endpoint_where_nobody_listens() {
     let local = LocalAws::start(0, 0).unwrap();
     let config = local.sdk_config();
     drop(local);
+    let stream = MemoryStream::new("stream", 1);
     let builder = Consumer::builder("leases", "stream").aws_config(&config).start_timeout(Duration::from_secs(1));
     let (error, chain) = refused(builder).await;
+    assert_eq!(stream_kind(&error), Some(ErrorKind::Unavailable), "{chain}");
+    assert!(chain.contains("endpoint") && chain.to_lowercase().contains("refused"), "{chain}");
+    let builder = Consumer::builder("leases", "stream").aws_config(&config).start_timeout(Duration::from_secs(1));
+    let (error, chain) = refused(builder.stream_reader(stream)).await;
     assert_eq!(store_kind(&error), Some(ErrorKind::Unavailable), "{chain}");
     assert!(chain.contains("endpoint") && chain.to_lowercase().contains("refused"), "{chain}");
 }

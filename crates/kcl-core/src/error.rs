@@ -143,13 +143,17 @@ seam_error! {
     ReadError
 }
 
-/// An error and its sources, outermost first, in one line. For logs: `Display` of an error leaves its source out.
+/// An error and its sources, outermost first, in one line. For logs: `Display` of an error leaves its source out. A source
+/// whose text the line already ends with (some errors do print their source) is not repeated.
 pub fn error_chain(error: &(dyn StdError + 'static)) -> String {
     let mut line = error.to_string();
     let mut next = error.source();
     while let Some(source) = next {
-        line.push_str(": ");
-        line.push_str(&source.to_string());
+        let text = source.to_string();
+        if !line.ends_with(&text) {
+            line.push_str(": ");
+            line.push_str(&text);
+        }
         next = source.source();
     }
     line

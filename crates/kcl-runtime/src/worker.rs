@@ -56,8 +56,13 @@ impl Worker {
         let timing = LeaseTiming::from_failover(config.failover_time);
         let status = StatusBoard::default();
         let parts = Arc::new(Parts { env, store, stream, metrics, factory, config, timing, me, status });
+        // The stream first: a wrong name must not leave a lease table behind.
+        let mut listing = first_listing(&parts).await?;
+        let listed = parts.env.now();
         prepare_on_coordination(&parts).await?;
-        let listing = first_listing(&parts).await?;
+        if parts.env.now().since(listed) > TABLE_POLL {
+            listing = first_listing(&parts).await?;
+        }
         tracing::info!(
             worker = %parts.me, application = parts.config.application, stream = parts.config.stream, shards = listing.len(),
             "worker started"
@@ -80,8 +85,8 @@ impl Worker {
     }
 
     /// Lets processors finish what they are doing, calls `shutdown_requested`, stores what they checkpoint, releases
-    /// every lease, and waits for all of it, at most for the configured time. May be called again; dropping the future
-    /// leaves the shutdown going.
+    /// every lease, and waits for all of it: for processors at most for the configured time, then for the releases at
+    /// most for two thirds of the failover time. May be called again; dropping the future leaves the shutdown going.
     ///
     /// # Errors
     /// As for [`wait`](Self::wait).

@@ -43,7 +43,8 @@ impl ConsumerBuilder {
     }
 
     /// The AWS configuration from which the clients of DynamoDB, Kinesis and CloudWatch are made. Each gets a client of
-    /// its own, so that reading cannot delay a renewal.
+    /// its own, so that reading cannot delay a renewal. Leave the HTTP client of the configuration unset, unless you must
+    /// set one: a client that is set is shared by all of them, and by everything else that uses the configuration.
     #[cfg(any(feature = "dynamo", feature = "kinesis", feature = "cloudwatch"))]
     pub fn aws_config(mut self, aws: &SdkConfig) -> Self {
         self.aws = Some(aws.clone());

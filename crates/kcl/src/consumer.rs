@@ -31,7 +31,8 @@ impl Consumer {
     }
 
     /// Lets processors finish, calls `shutdown_requested`, stores final checkpoints, releases every lease so that other
-    /// workers need not wait for them to expire, and waits for all of it, at most for the shutdown timeout.
+    /// workers need not wait for them to expire, and waits for all of it: for processors at most for the shutdown timeout,
+    /// then for the releases at most for two thirds of the failover time.
     ///
     /// May be called from several tasks and again. Dropping the future leaves the shutdown going.
     ///
