@@ -1,5 +1,6 @@
 //! A lease that this process holds: one cell that the renewals, the checkpoints and the reader of a shard share.
 
+mod exchange;
 mod queue;
 #[cfg(test)]
 mod tests;
@@ -9,87 +10,9 @@ use std::time::Duration;
 
 use crate::timing::{LeaseTiming, backoff};
 use crate::{HoldId, Lease, LeaseWrite, Mono, Verb, WorkerId};
+pub use exchange::{ChangeOutcome, HeldAction, HeldInput, Phase, TenureEnd, WriteAnswer};
 use queue::ChangeQueue;
 pub use queue::{RequestId, RowChange};
-
-/// How a write of this tenure was answered, as far as the protocol cares.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum WriteAnswer {
-    /// Applied; the row after it.
-    Applied(Lease),
-    /// Not applied by this attempt; the row as it is.
-    Rejected(Option<Lease>),
-    /// Unknown: the answer was lost or took too long.
-    Indeterminate,
-    /// Not applied, and trying again may help.
-    Failed,
-    /// Not applied, and trying again will not help without somebody's doing.
-    Refused,
-}
-
-/// What happens to a held lease.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum HeldInput {
-    /// Time passed.
-    Tick,
-    /// The row is to be changed.
-    ChangeRequested(RowChange, Option<RequestId>),
-    /// The lease is to be given up once everything requested is written.
-    ReleaseRequested,
-    /// Write number `0` was answered.
-    WriteAnswered(u64, WriteAnswer),
-    /// The row was read again; `None` if the read failed.
-    RowRead(Option<Option<Lease>>),
-}
-
-/// What a held lease wants done.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum HeldAction {
-    /// Send this write; answer with its number.
-    Write(u64, LeaseWrite),
-    /// Read the row again, strongly consistent.
-    Read,
-    /// Tell whoever asked.
-    Answer(RequestId, ChangeOutcome),
-    /// Whether callbacks may begin has changed.
-    PhaseChanged(Phase),
-}
-
-/// What became of a requested change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ChangeOutcome {
-    /// Durable.
-    Done,
-    /// The lease is lost; it was not and will not be written.
-    LeaseLost,
-    /// The store refused for good.
-    Refused,
-}
-
-/// Why a tenure ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum TenureEnd {
-    /// Another worker has the lease, or the row is gone.
-    Lost,
-    /// This worker gave it up.
-    Released,
-    /// This worker deleted the finished row.
-    Deleted,
-}
-
-/// Whether a tenure may act.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Phase {
-    /// Callbacks may begin.
-    Live,
-    /// The deadline has passed without a renewal: no callback begins and checkpoints wait (protocol rule P6).
-    Paused {
-        /// Since when.
-        since: Mono,
-    },
-    /// It is over.
-    Dead(TenureEnd),
-}
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Attempt {
@@ -118,6 +41,7 @@ pub struct HeldLease {
     reading: bool,
     queue: ChangeQueue,
     releasing: bool,
+    abandoned: bool,
     failures: u32,
     retry_at: Mono,
     last_number: u64,
@@ -141,11 +65,20 @@ impl HeldLease {
             reading: false,
             queue: ChangeQueue::default(),
             releasing: false,
+            abandoned: false,
             failures: 0,
             retry_at: Mono::ZERO,
             last_number: 0,
             actions: VecDeque::new(),
         }
+    }
+
+    /// With the first renewal at `at`, if that is sooner than it would be: so that leases that were taken together are not
+    /// renewed together ever after.
+    #[must_use]
+    pub fn with_first_renewal(mut self, at: Mono) -> Self {
+        self.next_renewal = self.next_renewal.min(at);
+        self
     }
 
     /// The tenure's number in this process.
@@ -165,7 +98,12 @@ impl HeldLease {
 
     /// Whether a callback may begin at `now` (P7: asked right before, with nothing awaited in between).
     pub fn may_begin_callback(&self, now: Mono) -> bool {
-        self.phase == Phase::Live && now < self.deadline
+        self.accepts_changes() && self.phase == Phase::Live && now < self.deadline
+    }
+
+    /// Whether a change that is requested now may still be stored.
+    pub const fn accepts_changes(&self) -> bool {
+        !self.abandoned && !matches!(self.phase, Phase::Dead(_))
     }
 
     /// When [`HeldInput::Tick`] has something to do next.
@@ -186,25 +124,34 @@ impl HeldLease {
 
     /// Takes one input. Afterwards drain [`poll`](Self::poll).
     pub fn handle(&mut self, now: Mono, input: HeldInput) {
+        // First: an answer that comes after the deadline finds the tenure paused (P6).
+        self.pause_if_late(now);
         match input {
             HeldInput::Tick => {}
             HeldInput::ChangeRequested(change, request) => self.queue.push(change, request, self.in_flight.is_some()),
             HeldInput::ReleaseRequested => self.releasing = true,
+            HeldInput::Abandoned => (self.releasing, self.abandoned) = (true, true),
             HeldInput::WriteAnswered(number, answer) => self.answered(now, number, answer),
             HeldInput::RowRead(row) => self.row_read(now, row),
         }
-        self.pause_if_late(now);
+        self.refuse_changes();
         self.act(now);
     }
 
     fn answered(&mut self, now: Mono, number: u64, answer: WriteAnswer) {
         let Some(attempt) = self.in_flight.take_if(|attempt| attempt.number == number) else { return };
         match answer {
-            WriteAnswer::Applied(row) => self.applied(&attempt, row),
+            WriteAnswer::Applied(row) => {
+                let wanted = self.queue.front().cloned().filter(|_| attempt.write.verb() != Verb::Renew);
+                self.applied(&attempt, row);
+                // A store that says applied and does not show it must not be asked in a tight loop.
+                if wanted.is_some() && wanted.as_ref() == self.queue.front() {
+                    self.back_off(now);
+                }
+            }
             WriteAnswer::Rejected(current) => {
-                let sent_at = self.unknown_since.unwrap_or(attempt.sent_at);
                 let before = self.lease.counter;
-                self.decide(current, sent_at, Some(&attempt.write));
+                self.decide(current, Some(&attempt.write));
                 if self.lease.counter == before {
                     self.back_off(now);
                     self.drop_delete();
@@ -231,7 +178,7 @@ impl HeldLease {
             Verb::Release => return self.die(TenureEnd::Released),
             Verb::Delete => return self.die(TenureEnd::Deleted),
             // It says nothing about the owner: whose row it was is in the answer.
-            Verb::Describe => return self.decide(Some(row), attempt.sent_at, Some(&attempt.write)),
+            Verb::Describe => return self.decide(Some(row), Some(&attempt.write)),
             _ => {}
         }
         self.unknown_since = None;
@@ -244,17 +191,20 @@ impl HeldLease {
         }
     }
 
-    /// Decides from the row as it is whether the lease is still ours. `sent_at` is when the earliest write was sent
-    /// that can have stored the next counter.
-    fn decide(&mut self, current: Option<Lease>, sent_at: Mono, attempted: Option<&LeaseWrite>) {
+    /// Decides from the row as it is whether the lease is still ours.
+    ///
+    /// The next counter is ours only if a write of ours with an unknown result can have stored it, and counts from when
+    /// the earliest such write was sent (P5). Without one it was stored by somebody else, whatever the owner's name.
+    fn decide(&mut self, current: Option<Lease>, attempted: Option<&LeaseWrite>) {
         let Some(row) = current else {
-            let deleted = attempted.is_some_and(|write| write.verb() == Verb::Delete);
+            let deleted = self.queue.front() == Some(&RowChange::Delete);
             return self.die(if deleted { TenureEnd::Deleted } else { TenureEnd::Lost });
         };
-        if row.is_owned_by(&self.me) && row.counter == self.lease.counter.next() {
+        let mine = row.is_owned_by(&self.me);
+        if let Some(sent_at) = self.unknown_since.filter(|_| mine && row.counter == self.lease.counter.next()) {
             self.unknown_since = None;
             self.adopt(row, sent_at);
-        } else if row.is_owned_by(&self.me) && row.counter == self.lease.counter {
+        } else if mine && row.counter == self.lease.counter {
             self.lease = row;
             self.settle();
         } else {
@@ -269,10 +219,8 @@ impl HeldLease {
             None => self.back_off(now),
             Some(row) => {
                 self.must_read = false;
-                // Without an unknown write the read credits nothing.
-                let sent_at = self.unknown_since.unwrap_or(Mono::ZERO);
                 let release = self.releasing.then(|| LeaseWrite::release(&self.lease));
-                self.decide(row, sent_at, release.as_ref());
+                self.decide(row, release.as_ref());
             }
         }
     }
@@ -311,10 +259,16 @@ impl HeldLease {
 
     fn die(&mut self, end: TenureEnd) {
         self.enter(Phase::Dead(end));
-        while !self.queue.is_empty() {
-            let lost = self.queue.pop_front();
-            self.actions.extend(lost.into_iter().map(|r| HeldAction::Answer(r, ChangeOutcome::LeaseLost)));
+        self.refuse_changes();
+    }
+
+    /// Answers the changes that will not be written any more; one that is in flight is answered by its result.
+    fn refuse_changes(&mut self) {
+        if self.accepts_changes() {
+            return;
         }
+        let lost = self.queue.drop_waiting(self.in_flight.is_some() && !matches!(self.phase, Phase::Dead(_)));
+        self.actions.extend(lost.into_iter().map(|request| HeldAction::Answer(request, ChangeOutcome::LeaseLost)));
     }
 
     fn back_off(&mut self, now: Mono) {
@@ -329,11 +283,6 @@ impl HeldLease {
 
     fn act(&mut self, now: Mono) {
         if matches!(self.phase, Phase::Dead(_)) {
-            // Requests that arrive after the end are answered too.
-            if !self.queue.is_empty() {
-                let Phase::Dead(end) = self.phase else { return };
-                self.die(end);
-            }
             return;
         }
         if self.in_flight.is_some() || self.reading || now < self.retry_at {
@@ -343,6 +292,8 @@ impl HeldLease {
             self.reading = true;
             return self.actions.push_back(HeldAction::Read);
         }
+        // Admitted before a later checkpoint was stored: durable already, and never written over it.
+        self.settle();
         let live = self.phase == Phase::Live;
         match self.queue.front() {
             Some(change) if live => {

@@ -27,7 +27,8 @@ pub struct LeaseScan {
 ///   attributes that the write does not name are preserved.
 /// - [`get`](Self::get) is strongly consistent; [`scan`](Self::scan) may be stale, and each row may be from another moment.
 /// - A lost race is an outcome, not an error. An error says by its kind whether the write may have been applied.
-/// - No method sleeps, spawns, retries or paces: the caller does.
+/// - No method sleeps, spawns, retries or paces: the caller does. Least of all is a write sent twice: a rejection that no
+///   lost answer explains counts as another process's doing, and costs the lease.
 /// - Dropping a future of `write` leaves it open whether the write was or will be applied.
 #[async_trait]
 pub trait LeaseStore: Send + Sync + 'static {

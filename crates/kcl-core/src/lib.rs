@@ -60,7 +60,7 @@ pub use sequence::{ExtendedSequenceNumber, InvalidSequenceNumber, SequenceNumber
 pub use shard::{ChildShard, ReadPosition, Shard, ShardFilter};
 pub use shard_sync::{IncompleteListing, check_listing, child_lease, plan_shard_sync};
 pub use stream_reader::{ShardEndEvent, ShardEvent, ShardReader, StreamReader};
-pub use take::{TakeInput, TakePlan, plan_takes};
+pub use take::{PlannedTake, TakeInput, TakePlan, plan_takes};
 pub use time::{Mono, Wall};
 pub use timing::{LeaseTiming, backoff};
 pub use tracker::{Admission, CheckpointTracker};

@@ -11,6 +11,8 @@ pub struct Lineage<'a> {
     checkpoints: BTreeMap<&'a str, &'a Checkpoint>,
     children: BTreeMap<&'a str, BTreeSet<&'a str>>,
     listed: Option<BTreeSet<&'a str>>,
+    ended: BTreeSet<&'a str>,
+    covered: BTreeSet<&'a str>,
 }
 
 /// Whether a shard may be worked on.
@@ -27,21 +29,31 @@ pub enum Gate {
 impl<'a> Lineage<'a> {
     /// The family tree as `leases` show it, and `listing` if a complete one is at hand.
     pub fn new(leases: impl IntoIterator<Item = &'a Lease>, listing: Option<&'a [Shard]>) -> Self {
-        let mut lineage = Self { checkpoints: BTreeMap::new(), children: BTreeMap::new(), listed: None };
+        let mut checkpoints = BTreeMap::new();
+        let mut parents: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        let mut listed: Option<BTreeSet<&str>> = None;
         for lease in leases {
-            lineage.checkpoints.insert(&lease.key, &lease.checkpoint);
-            for parent in &lease.parents {
-                lineage.children.entry(parent).or_default().insert(&lease.key);
+            checkpoints.insert(lease.key.as_str(), &lease.checkpoint);
+            parents.entry(&lease.key).or_default().extend(lease.parents.iter().map(ShardId::as_str));
+            for child in &lease.children {
+                parents.entry(child).or_default().insert(&lease.key);
             }
-            lineage.children.entry(&lease.key).or_default().extend(lease.children.iter().map(ShardId::as_str));
         }
         for shard in listing.into_iter().flatten() {
-            lineage.listed.get_or_insert_default().insert(&shard.id);
-            for parent in &shard.parents {
-                lineage.children.entry(parent).or_default().insert(&shard.id);
+            listed.get_or_insert_default().insert(&shard.id);
+            parents.entry(&shard.id).or_default().extend(shard.parents.iter().map(ShardId::as_str));
+        }
+        let mut children: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for (child, of) in &parents {
+            for parent in of {
+                children.entry(parent).or_default().insert(child);
             }
         }
-        lineage
+        let begun = checkpoints.iter().filter(|(_, checkpoint)| !checkpoint.is_initial()).map(|(shard, _)| *shard);
+        let mut ended = ancestors(&parents, begun);
+        ended.extend(checkpoints.iter().filter(|(_, checkpoint)| checkpoint.is_shard_end()).map(|(shard, _)| *shard));
+        let covered = ancestors(&parents, checkpoints.keys().copied());
+        Self { checkpoints, children, listed, ended, covered }
     }
 
     /// The shards that are known to follow `shard`.
@@ -61,21 +73,12 @@ impl<'a> Lineage<'a> {
 
     /// Whether the shard is known to have ended: its row says so, or a descendant was read past its start.
     pub fn is_known_ended(&self, shard: &str) -> bool {
-        if self.checkpoint(shard).is_some_and(Checkpoint::is_shard_end) {
-            return true;
-        }
-        let mut seen = BTreeSet::new();
-        let mut open: Vec<&str> = self.children(shard).collect();
-        while let Some(descendant) = open.pop() {
-            if !seen.insert(descendant) {
-                continue;
-            }
-            if self.checkpoint(descendant).is_some_and(|checkpoint| !checkpoint.is_initial()) {
-                return true;
-            }
-            open.extend(self.children(descendant));
-        }
-        false
+        self.ended.contains(shard)
+    }
+
+    /// Whether a descendant of the shard has a row.
+    pub fn has_descendant_row(&self, shard: &str) -> bool {
+        self.covered.contains(shard)
     }
 
     /// Whether the shard of `lease` may be worked on.
@@ -102,6 +105,16 @@ impl<'a> Lineage<'a> {
             (true, true) => Gate::Open,
         }
     }
+}
+
+/// Every ancestor of `shards`.
+fn ancestors<'a>(parents: &BTreeMap<&'a str, BTreeSet<&'a str>>, shards: impl Iterator<Item = &'a str>) -> BTreeSet<&'a str> {
+    let mut found = BTreeSet::new();
+    let mut open: Vec<&str> = shards.collect();
+    while let Some(shard) = open.pop() {
+        open.extend(parents.get(shard).into_iter().flatten().copied().filter(|parent| found.insert(*parent)));
+    }
+    found
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::{Lease, LeaseKey, Mono, WorkerId};
+use crate::{Lease, LeaseKey, Mono};
 
 /// Whether a lease may be taken, as this process has observed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,17 +28,20 @@ struct Observed {
 /// What this process has seen of the lease table, on its own monotonic clock.
 ///
 /// The timer of a counter starts at the *response* that first shows it; any change restarts it. When it runs out the
-/// row is read again by itself: expiry is never left to the next scan (protocol rule P8).
+/// row is read again by itself: expiry is never left to the next scan (protocol rule P8). That holds for rows that name
+/// this worker, too: one that it does not hold is a leftover of an earlier process of the same name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Observer {
     failover: Duration,
     rows: BTreeMap<LeaseKey, Observed>,
+    /// The rows that wait for their timer, by when they are to be read.
+    timers: BTreeSet<(Mono, LeaseKey)>,
 }
 
 impl Observer {
     /// An observer that has seen nothing.
     pub const fn new(failover: Duration) -> Self {
-        Self { failover, rows: BTreeMap::new() }
+        Self { failover, rows: BTreeMap::new(), timers: BTreeSet::new() }
     }
 
     /// A complete scan was answered at `now`. Rows that it lacks are forgotten.
@@ -54,6 +57,8 @@ impl Observer {
             }
             self.insert(now, lease, false);
         }
+        let rows = &self.rows;
+        self.timers.retain(|(_, key)| rows.contains_key(key));
     }
 
     /// A strongly consistent answer showed this row at `now`; `None` if there is none.
@@ -61,41 +66,55 @@ impl Observer {
         match row {
             Some(lease) => self.insert(now, lease, true),
             None => {
-                self.rows.remove(key);
+                if let Some(gone) = self.rows.remove(key) {
+                    self.timers.remove(&(gone.read_at, key.clone()));
+                }
             }
         }
     }
 
     fn insert(&mut self, now: Mono, lease: Lease, consistent: bool) {
         let failover = self.failover;
-        match self.rows.get_mut(&lease.key) {
-            Some(known) if known.lease.counter == lease.counter && known.lease.owner == lease.owner => {
+        let key = lease.key.clone();
+        let observed = match self.rows.remove(&key) {
+            Some(mut known) if known.lease.counter == lease.counter && known.lease.owner == lease.owner => {
+                self.timers.remove(&(known.read_at, key.clone()));
                 known.confirmed |= consistent && now >= known.since + failover;
                 known.lease = lease;
+                known
             }
-            _ => {
-                let observed = Observed { since: now, read_at: now + failover, confirmed: false, lease };
-                self.rows.insert(observed.lease.key.clone(), observed);
+            before => {
+                if let Some(before) = before {
+                    self.timers.remove(&(before.read_at, key.clone()));
+                }
+                Observed { since: now, read_at: now + failover, confirmed: false, lease }
             }
+        };
+        if observed.awaits_expiry() {
+            self.timers.insert((observed.read_at, key.clone()));
         }
+        self.rows.insert(key, observed);
     }
 
-    /// The leases whose timer has run out and that are to be read again now. Each is named once per `retry`.
-    pub fn due(&mut self, now: Mono, me: &WorkerId, retry: Duration) -> Vec<LeaseKey> {
-        let failover = self.failover;
+    /// The leases whose timer has run out and that are to be read again now. Each is named once per `retry`. Leases that
+    /// this process holds are judged by their tenures and never named.
+    pub fn due(&mut self, now: Mono, is_held: impl Fn(&LeaseKey) -> bool, retry: Duration) -> Vec<LeaseKey> {
         let mut due = Vec::new();
-        for (key, observed) in &mut self.rows {
-            if observed.awaits_expiry(me) && now >= observed.read_at {
-                observed.read_at = now + retry.max(failover / 20);
-                due.push(key.clone());
+        while let Some((read_at, key)) = self.timers.first().filter(|(read_at, _)| *read_at <= now).cloned() {
+            self.timers.remove(&(read_at, key.clone()));
+            let Some(observed) = self.rows.get_mut(&key) else { continue };
+            observed.read_at = now + retry.max(self.failover / 20);
+            self.timers.insert((observed.read_at, key.clone()));
+            if !is_held(&key) {
+                due.push(key);
             }
         }
         due
     }
 
-    /// When [`due`](Self::due) has something to name next.
-    pub fn deadline(&self, me: &WorkerId) -> Option<Mono> {
-        self.rows.values().filter(|observed| observed.awaits_expiry(me)).map(|observed| observed.read_at).min()
+    /// When [`due`](Self::due) has something to name next, at the earliest.
+    pub fn deadline(&self) -> Option<Mono> {
+        self.timers.first().map(|(read_at, _)| *read_at)
     }
 
     /// What is known of a lease.
@@ -110,8 +129,8 @@ impl Observer {
 }
 
 impl Observed {
-    fn awaits_expiry(&self, me: &WorkerId) -> bool {
-        !self.confirmed && self.lease.actual_owner().is_some_and(|owner| owner != me)
+    const fn awaits_expiry(&self) -> bool {
+        !self.confirmed && self.lease.actual_owner().is_some()
     }
 
     const fn standing(&self) -> Standing {
@@ -126,7 +145,7 @@ impl Observed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Checkpoint, LeaseCounter};
+    use crate::{Checkpoint, LeaseCounter, WorkerId};
 
     const FAILOVER: Duration = Duration::from_secs(10);
 
@@ -147,21 +166,21 @@ mod tests {
 
     #[test]
     fn expiry_is_judged_from_the_first_answer_and_confirmed_by_a_read() {
-        let me = WorkerId::from("me");
+        let held = |_: &LeaseKey| false;
         let mut observer = Observer::new(FAILOVER);
         observer.see_scan(at(5), vec![lease(Some("other"), 1)]);
         observer.see_scan(at(14), vec![lease(Some("other"), 1)]);
-        assert_eq!(observer.deadline(&me), Some(at(15)));
-        assert!(observer.due(at(14), &me, FAILOVER).is_empty());
+        assert_eq!(observer.deadline(), Some(at(15)));
+        assert!(observer.due(at(14), held, FAILOVER).is_empty());
         observer.see_scan(at(16), vec![lease(Some("other"), 1)]);
         assert_eq!(standing(&observer), Standing::Live, "a scan may be stale: it never proves expiry");
-        assert_eq!(observer.due(at(16), &me, FAILOVER), [LeaseKey::from("shard")]);
-        assert!(observer.due(at(16), &me, FAILOVER).is_empty(), "asked once");
+        assert_eq!(observer.due(at(16), held, FAILOVER), [LeaseKey::from("shard")]);
+        assert!(observer.due(at(16), held, FAILOVER).is_empty(), "asked once");
         observer.see_row(at(17), &"shard".into(), Some(lease(Some("other"), 1)));
         assert_eq!(standing(&observer), Standing::Expired);
         observer.see_row(at(18), &"shard".into(), Some(lease(Some("other"), 2)));
         assert_eq!(standing(&observer), Standing::Live, "it came back");
-        assert_eq!(observer.deadline(&me), Some(at(28)));
+        assert_eq!(observer.deadline(), Some(at(28)));
     }
 
     #[test]
@@ -176,14 +195,25 @@ mod tests {
     }
 
     #[test]
-    fn own_and_unowned_leases_are_not_waited_for() {
-        let me = WorkerId::from("other");
+    fn held_and_unowned_leases_are_not_waited_for() {
+        let mut observer = Observer::new(FAILOVER);
+        observer.see_scan(at(1), vec![lease(Some("me"), 1)]);
+        assert!(observer.due(at(11), |_| true, FAILOVER).is_empty(), "held");
+        assert_eq!(observer.due(at(21), |_| false, FAILOVER).len(), 1, "a leftover under the same name");
+        observer.see_scan(at(22), vec![lease(None, 2)]);
+        assert_eq!(observer.deadline(), None);
+        observer.see_scan(at(23), vec![]);
+        assert!(observer.lease(&"shard".into()).is_none());
+    }
+
+    #[test]
+    fn a_row_that_is_gone_waits_for_nothing() {
         let mut observer = Observer::new(FAILOVER);
         observer.see_scan(at(1), vec![lease(Some("other"), 1)]);
-        assert_eq!(observer.deadline(&me), None);
-        observer.see_scan(at(2), vec![lease(None, 2)]);
-        assert_eq!(observer.deadline(&"me".into()), None);
-        observer.see_scan(at(3), vec![]);
-        assert!(observer.lease(&"shard".into()).is_none());
+        observer.see_row(at(2), &"shard".into(), None);
+        assert_eq!(observer.deadline(), None);
+        observer.see_scan(at(3), vec![lease(Some("other"), 1)]);
+        observer.see_scan(at(4), vec![]);
+        assert_eq!(observer.deadline(), None);
     }
 }

@@ -40,17 +40,18 @@ pub fn check_listing(shards: &[Shard]) -> Result<(), IncompleteListing> {
 /// ended shard gets its row here too if whoever ended the parent left it out.
 pub fn plan_shard_sync(shards: &[Shard], leases: &[&Lease], start: StartStrategy, now: Wall) -> Vec<LeaseWrite> {
     let mut sync = Sync::new(shards, leases, start);
-    for shard in shards.iter().filter(|shard| shard.is_open()) {
-        sync.visit_open(shard);
-    }
+    sync.cover_open(shards);
     sync.cover_parents_of_unstarted(leases);
     sync.cover_children_of_ended(shards);
     sync.into_writes(start, now)
 }
 
-/// The lease of a shard that follows a finished one: it starts at its oldest record.
-pub fn child_lease(child: &crate::ChildShard) -> Lease {
-    let mut lease = Lease::new(LeaseKey::of_shard(&child.id), Checkpoint::TrimHorizon);
+/// The lease of a shard that follows `parent`, whose records were all delivered: it starts at its oldest record. Where the
+/// parent was read from a timestamp and has no checkpoint, nothing of it may have been that new: then the child is read from
+/// the timestamp, too.
+pub fn child_lease(child: &crate::ChildShard, parent: &Checkpoint) -> Lease {
+    let start = if *parent == Checkpoint::AtTimestamp { Checkpoint::AtTimestamp } else { Checkpoint::TrimHorizon };
+    let mut lease = Lease::new(LeaseKey::of_shard(&child.id), start);
     lease.parents.clone_from(&child.parents);
     lease.hash_range = child.hash_range;
     lease
@@ -83,13 +84,39 @@ impl<'a> Sync<'a> {
         self.lineage.checkpoint(shard).is_some()
     }
 
-    fn visit_open(&mut self, shard: &'a Shard) {
-        if self.has_lease(&shard.id) || self.has_open_parent(shard) || self.lineage.is_known_ended(&shard.id) {
-            return;
+    /// Covers the open shards that have no lease: each by a lease of its own, or by that of an ancestor.
+    fn cover_open(&mut self, shards: &'a [Shard]) {
+        let uncovered = |shard: &&Shard| shard.is_open() && !self.is_settled(&shard.id) && !self.has_open_parent(shard);
+        let open: Vec<&'a Shard> = shards.iter().filter(uncovered).collect();
+        for shard in self.with_unsettled_ancestors(&open) {
+            self.visit(shard);
         }
-        if !self.descends(&shard.id) {
-            self.planned.insert(&shard.id, self.initial.clone());
+        for shard in open {
+            if self.descends.get(shard.id.as_str()) == Some(&false) {
+                self.planned.insert(&shard.id, self.initial.clone());
+            }
         }
+    }
+
+    /// Whether nothing is to be created for the shard: it has a lease, or is known to have ended.
+    fn is_settled(&self, shard: &str) -> bool {
+        self.has_lease(shard) || self.lineage.is_known_ended(shard)
+    }
+
+    /// The shards and all of their ancestors up to settled ones, parents before children.
+    fn with_unsettled_ancestors(&self, shards: &[&'a Shard]) -> Vec<&'a Shard> {
+        let (mut order, mut seen) = (Vec::new(), BTreeSet::new());
+        let mut open: Vec<(&'a Shard, bool)> = shards.iter().map(|shard| (*shard, false)).collect();
+        while let Some((shard, parents_done)) = open.pop() {
+            if parents_done {
+                order.push(shard);
+            } else if seen.insert(shard.id.as_str()) {
+                open.push((shard, true));
+                let unsettled = self.listed_parents(shard).into_iter().filter(|parent| !self.is_settled(parent));
+                open.extend(unsettled.filter_map(|parent| self.shards.get(parent)).map(|parent| (*parent, false)));
+            }
+        }
+        order
     }
 
     /// An open parent with a child: the listing was taken in the middle of a reshard. The next one will show the child.
@@ -101,34 +128,25 @@ impl<'a> Sync<'a> {
         shard.parents.iter().filter_map(|parent| self.shards.get_key_value(parent.as_str())).map(|(id, _)| *id).collect()
     }
 
-    /// Whether `id` will be started by the end of a parent. Plans the ancestors that this needs, depth first.
-    fn descends(&mut self, id: &'a str) -> bool {
-        if let Some(&known) = self.descends.get(id) {
-            return known;
-        }
-        let Some(&shard) = self.shards.get(id) else { return false };
-        if self.has_lease(id) || self.lineage.is_known_ended(id) {
-            self.descends.insert(id, true);
-            return true;
-        }
-        // A cycle cannot come from Kinesis; if it did, this ends it.
-        self.descends.insert(id, false);
+    /// Decides whether the end of a parent will start the shard, and plans the parents that this needs. Its unsettled
+    /// parents were visited before.
+    fn visit(&mut self, shard: &'a Shard) {
         let parents = self.listed_parents(shard);
-        let descending: BTreeSet<&str> = parents.iter().copied().filter(|parent| self.descends(parent)).collect();
-        let descends = parents.iter().any(|parent| descending.contains(parent) || self.wanted.contains(parent));
-        if descends {
+        let descends = |parent: &&str| self.is_settled(parent) || self.descends.get(*parent) == Some(&true);
+        let descending: BTreeSet<&str> = parents.iter().copied().filter(descends).collect();
+        let starts = parents.iter().any(|parent| descending.contains(parent) || self.wanted.contains(parent));
+        if starts {
             for parent in parents {
                 self.plan_parent(parent, descending.contains(parent));
             }
         } else if self.initial != Checkpoint::Latest {
-            self.wanted.insert(id);
+            self.wanted.insert(&shard.id);
         }
-        self.descends.insert(id, descends);
-        descends
+        self.descends.insert(&shard.id, starts);
     }
 
     fn plan_parent(&mut self, parent: &'a str, descends: bool) {
-        if self.has_lease(parent) || self.lineage.is_known_ended(parent) || (descends && !self.wanted.contains(parent)) {
+        if self.is_settled(parent) || (descends && !self.wanted.contains(parent)) {
             return;
         }
         self.planned.entry(parent).or_insert_with(|| self.initial.clone());
@@ -141,7 +159,7 @@ impl<'a> Sync<'a> {
         while let Some(id) = open.pop() {
             let Some(&shard) = self.shards.get(id) else { continue };
             for parent in self.listed_parents(shard) {
-                let covered = self.has_lease(parent) || self.planned.contains_key(parent) || self.lineage.is_known_ended(parent);
+                let covered = self.is_settled(parent) || self.planned.contains_key(parent);
                 if !covered {
                     self.planned.insert(parent, Checkpoint::TrimHorizon);
                     open.push(parent);
@@ -150,9 +168,11 @@ impl<'a> Sync<'a> {
         }
     }
 
+    /// A shard below an ended one that has neither a row nor a descendant with one was left out by mistake. With such a
+    /// descendant it was left out by the start position.
     fn cover_children_of_ended(&mut self, shards: &'a [Shard]) {
         for shard in shards {
-            let known = self.has_lease(&shard.id) || self.lineage.is_known_ended(&shard.id);
+            let known = self.is_settled(&shard.id) || self.lineage.has_descendant_row(&shard.id);
             let follows = shard.parents.iter().any(|parent| self.lineage.is_known_ended(parent));
             if !known && follows && !self.has_open_parent(shard) {
                 self.planned.insert(&shard.id, Checkpoint::TrimHorizon);

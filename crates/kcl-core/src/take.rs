@@ -4,7 +4,7 @@ use std::time::Duration;
 use rand::Rng;
 use rand::seq::SliceRandom;
 
-use crate::{Lease, LeaseKey, LeaseWrite, Standing, WorkerId};
+use crate::{Expectation, Lease, LeaseKey, LeaseWrite, Standing, WorkerId};
 
 /// What the planner of takes is told.
 #[derive(Clone, Debug)]
@@ -25,11 +25,31 @@ pub struct TakeInput<'a> {
     pub very_old: Duration,
 }
 
+/// One lease to take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlannedTake {
+    /// The take.
+    pub write: LeaseWrite,
+    /// Whether it is from an owner that lives.
+    pub from_live: bool,
+}
+
+impl PlannedTake {
+    /// What to send after the take was rejected because the row is `current`: it was meant for this owner, who only
+    /// renewed since the row was seen. Anything else is for another round to plan.
+    #[must_use]
+    pub fn again(&self, current: &Lease, me: &WorkerId) -> Option<Self> {
+        let Expectation::Version { owner: Some(expected), .. } = self.write.expectation() else { return None };
+        let same = current.is_owned_by(expected) && expected != me;
+        (self.from_live && same).then(|| Self { write: LeaseWrite::take(current, me), from_live: true })
+    }
+}
+
 /// What a round of taking decided.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TakePlan {
     /// The takes, in no particular order.
-    pub writes: Vec<LeaseWrite>,
+    pub takes: Vec<PlannedTake>,
     /// How many of them are from live owners.
     pub stolen: usize,
     /// The fair share of this worker.
@@ -51,6 +71,8 @@ pub fn plan_takes(input: &TakeInput<'_>, rng: &mut impl Rng) -> TakePlan {
     for &(lease, standing, age) in input.leases {
         match lease.actual_owner() {
             _ if input.held.contains(&lease.key) => {}
+            // A leftover under this worker's own name, until it expires.
+            Some(owner) if owner == input.me && standing == Standing::Live => {}
             Some(owner) if standing == Standing::Live => *counts.entry(owner).or_default() += 1,
             _ => available.push((lease, age)),
         }
@@ -71,7 +93,7 @@ pub fn plan_takes(input: &TakeInput<'_>, rng: &mut impl Rng) -> TakePlan {
     if available.is_empty() {
         steal(input, &mut counts, target, &mut plan, rng);
     }
-    plan.writes.extend(chosen.into_iter().map(|lease| LeaseWrite::take(lease, input.me)));
+    plan.takes.extend(chosen.into_iter().map(|lease| PlannedTake { write: LeaseWrite::take(lease, input.me), from_live: false }));
     plan
 }
 
@@ -109,7 +131,7 @@ fn steal<'a>(
             return;
         }
         let Some(lease) = victims.get_mut(richest).and_then(Vec::pop) else { return };
-        plan.writes.push(LeaseWrite::take(lease, input.me));
+        plan.takes.push(PlannedTake { write: LeaseWrite::take(lease, input.me), from_live: true });
         plan.stolen += 1;
         counts.insert(richest, most - 1);
         counts.insert(input.me, mine + 1);

@@ -17,13 +17,14 @@ pub(crate) struct LeaseCell {
 struct State {
     held: HeldLease,
     tracker: CheckpointTracker,
+    closed: bool,
 }
 
 impl LeaseCell {
     pub(crate) fn new(held: HeldLease) -> Self {
         let tracker = CheckpointTracker::new(held.lease().checkpoint.clone());
         let phase = watch::Sender::new(held.phase());
-        Self { state: Mutex::new(State { held, tracker }), phase }
+        Self { state: Mutex::new(State { held, tracker, closed: false }), phase }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -74,6 +75,11 @@ impl LeaseCell {
         may_begin
     }
 
+    /// From now on nothing of this tenure is admitted any more: its processor has failed.
+    pub(crate) fn close(&self) {
+        self.state().closed = true;
+    }
+
     /// Every record of the shard was handed over and accepted.
     pub(crate) fn reach_end(&self) {
         self.state().tracker.reach_end();
@@ -90,7 +96,7 @@ impl LeaseCell {
     /// Whether a checkpoint may be stored; a dead tenure stores nothing.
     pub(crate) fn admit(&self, checkpoint: &Checkpoint) -> Result<Admission, CheckpointError> {
         let state = self.state();
-        if matches!(state.held.phase(), Phase::Dead(_)) {
+        if state.closed || !state.held.accepts_changes() {
             return Err(CheckpointError::LeaseLost);
         }
         state.tracker.admit(checkpoint)

@@ -1,4 +1,4 @@
-use kcl_core::{CheckpointError, ChildShard, HoldId, LeaseKey, ReadError, RowChange, Shard};
+use kcl_core::{CheckpointError, ChildShard, HoldId, LeaseKey, Mono, ReadError, RowChange, Shard};
 use tokio::sync::oneshot;
 
 /// Who a command is about: one tenure of one lease. Commands of an earlier tenure are ignored.
@@ -19,8 +19,8 @@ pub(crate) enum ConsumerEnd {
     ShutDown,
     /// The application's code panicked.
     ProcessorPanicked,
-    /// Our own code panicked.
-    DriverPanicked,
+    /// The driver's task is gone: our own code panicked, or its executor went away.
+    DriverGone,
     /// The shard has left the stream before it was read to its end.
     ShardGone,
 }
@@ -32,8 +32,6 @@ pub(crate) enum Command {
     Change { tenancy: Tenancy, change: RowChange, reply: oneshot::Sender<Result<(), CheckpointError>> },
     /// All records were delivered: make sure that the children have rows. Answered once they have.
     CreateChildren { tenancy: Tenancy, children: Vec<ChildShard>, reply: oneshot::Sender<()> },
-    /// The driver of a shard has ended.
-    ConsumerEnded { tenancy: Tenancy, end: ConsumerEnd },
-    /// The shards were listed.
-    Listed(Result<Vec<Shard>, ReadError>),
+    /// The shards were listed, by a request that was made then.
+    Listed(Mono, Result<Vec<Shard>, ReadError>),
 }

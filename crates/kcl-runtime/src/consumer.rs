@@ -7,12 +7,11 @@ mod source;
 
 use std::sync::Arc;
 
-use futures_util::FutureExt;
 use kcl_core::{
     Checkpointer, Lease, LeaseInfo, Measurement, Mono, Phase, PollPacer, ShardLifecycle, ShardRecordProcessor, Step, StopReason,
     Surroundings, TenureEnd, Unit,
 };
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::cell::LeaseCell;
@@ -34,13 +33,11 @@ pub(crate) struct ConsumerStart {
     pub(crate) shutdown: CancellationToken,
 }
 
-/// Runs the driver to its end and tells the coordinator, whatever happens inside.
-pub(crate) async fn run(start: ConsumerStart) {
-    let (commands, tenancy) = (start.commands.clone(), start.tenancy.clone());
-    let consumer = Consumer::new(start);
-    let end = std::panic::AssertUnwindSafe(consumer.run()).catch_unwind().await.unwrap_or(ConsumerEnd::DriverPanicked);
+/// Runs the driver to its end and leaves behind how it ended; if nothing is left behind, the task is gone.
+pub(crate) async fn run(start: ConsumerStart, ended: oneshot::Sender<ConsumerEnd>) {
+    let end = Consumer::new(start).run().await;
     // A coordinator that is gone needs no telling.
-    let _ = commands.send(Command::ConsumerEnded { tenancy, end }).await;
+    let _ = ended.send(end);
 }
 
 struct Consumer {
@@ -60,7 +57,10 @@ struct Consumer {
     /// Set when the reader said that nothing follows what is in the feed.
     end: Option<kcl_core::ShardEndEvent>,
     end_pacer: PollPacer,
-    times_missing: u32,
+    /// Since when complete listings lack the shard.
+    missing_since: Option<Mono>,
+    /// Whether the reader has said once that nothing follows.
+    all_read: bool,
     /// Set once the coordinator is gone: nobody renews the lease any more.
     abandoned: bool,
 }
@@ -82,7 +82,8 @@ impl Consumer {
             millis_behind_latest: 0,
             end: None,
             end_pacer: PollPacer::new(retry),
-            times_missing: 0,
+            missing_since: None,
+            all_read: false,
             abandoned: false,
             parts,
             tenancy,
@@ -121,6 +122,14 @@ impl Consumer {
                 }),
             };
             if let Err(end) = stopped {
+                if end == ConsumerEnd::ProcessorPanicked {
+                    // At once: what the application's other tasks still ask for must not be stored (protocol rule P13).
+                    self.cell.close();
+                }
+                if end == ConsumerEnd::ShardGone {
+                    // Its last call all the same; whether it panics makes no difference any more.
+                    let _ = self.call_lease_lost().await;
+                }
                 callback::drop_contained(self.processor.take());
                 return end;
             }

@@ -13,9 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use kcl_core::{LeaseKey, Mono, Observer, RequestId, Shard};
 use rand::RngExt;
 use tokio::sync::{mpsc, oneshot};
@@ -32,6 +32,12 @@ use health::StoreHealth;
 use shutdown::Shutdown;
 use tenures::{Aversions, Tenure};
 
+/// What the coordinator waits for, besides time.
+enum Event {
+    Answer(Completion),
+    Command(Option<Command>),
+}
+
 pub(crate) struct Coordinator {
     parts: Arc<Parts>,
     rng: SeededRng,
@@ -41,8 +47,18 @@ pub(crate) struct Coordinator {
     observer: Observer,
     tenures: BTreeMap<LeaseKey, Tenure>,
     aversions: Aversions,
+    /// When the machine of which held lease wants to be woken.
+    wake_ups: BTreeSet<(Mono, LeaseKey)>,
     /// Leases that a take is under way for.
     taking: BTreeSet<LeaseKey>,
+    /// Single rows that are being read.
+    rows_read: usize,
+    /// Whether something has changed that a round of taking, or a held lease's gate, depends on.
+    round_due: bool,
+    gates_due: bool,
+    /// Shards without progress, and how often that was seen.
+    stalls: BTreeMap<LeaseKey, u32>,
+    answers_first: bool,
     creations: Creations,
     requests: BTreeMap<RequestId, oneshot::Sender<Result<(), kcl_core::CheckpointError>>>,
     listing: Option<(Mono, Vec<Shard>)>,
@@ -82,7 +98,13 @@ impl Coordinator {
             observer: Observer::new(parts.timing.failover),
             tenures: BTreeMap::new(),
             aversions: Aversions::default(),
+            wake_ups: BTreeSet::new(),
             taking: BTreeSet::new(),
+            rows_read: 0,
+            round_due: false,
+            gates_due: false,
+            stalls: BTreeMap::new(),
+            answers_first: true,
             creations: Creations::default(),
             requests: BTreeMap::new(),
             listing: Some((now, listing)),
@@ -125,12 +147,20 @@ impl Coordinator {
                     None => std::future::pending().await,
                 }
             };
-            match race2(race2(completion, mailbox.recv()), race2(stopped, wake)).await {
-                Either::First(Either::First(completion)) => self.complete(completion),
-                Either::First(Either::Second(Some(command))) => self.command(command),
-                Either::Second(Either::First(())) => self.begin_shutdown(),
+            // Answers and commands take turns, so that neither keeps the other waiting.
+            self.answers_first = !self.answers_first;
+            let (answer, command) = (completion.map(Event::Answer), mailbox.recv().map(Event::Command));
+            let event = if self.answers_first {
+                race2(answer, command).map(Either::into_inner).left_future()
+            } else {
+                race2(command, answer).map(Either::into_inner).right_future()
+            };
+            match race2(stopped, race2(event, wake)).await {
+                Either::First(()) => self.begin_shutdown(),
+                Either::Second(Either::First(Event::Answer(completion))) => self.complete(completion),
+                Either::Second(Either::First(Event::Command(Some(command)))) => self.command(command),
                 // The coordinator holds a sender itself: the mailbox never closes before this task ends.
-                Either::First(Either::Second(None)) | Either::Second(Either::Second(())) => {}
+                Either::Second(Either::First(Event::Command(None)) | Either::Second(())) => {}
             }
         }
         self.result()
@@ -144,8 +174,8 @@ impl Coordinator {
         let far = self.now() + Duration::from_secs(3600);
         let scan = (!self.scanning && !self.is_shutting_down()).then_some(self.next_scan);
         let periodic = (!self.is_shutting_down()).then(|| self.next_sync.min(self.next_cleanup));
-        let observer = if self.is_shutting_down() { None } else { self.observer.deadline(&self.parts.me) };
-        let tenures = self.tenures.values().filter_map(Tenure::deadline).min();
+        let observer = if self.is_shutting_down() { None } else { self.observer.deadline() };
+        let tenures = self.wake_ups.first().map(|(at, _)| *at);
         let shutdown = self.shutdown.as_ref().map(|shutdown| shutdown.deadline);
         let creations = self.creations.next_send();
         [scan, periodic, observer, tenures, shutdown, creations].into_iter().flatten().min().unwrap_or(far).min(far)
@@ -158,7 +188,15 @@ impl Coordinator {
         if self.is_shutting_down() {
             return self.advance_shutdown(now);
         }
-        let due = self.observer.due(now, &self.parts.me, self.parts.timing.renew);
+        if self.gates_due && self.taking.is_empty() {
+            self.start_drivers(now);
+        }
+        if self.round_due && self.rows_read == 0 {
+            self.take_round(now);
+        }
+        let tenures = &self.tenures;
+        let is_held = |key: &LeaseKey| tenures.get(key).is_some_and(|tenure| !tenure.is_dead());
+        let due = self.observer.due(now, is_held, self.parts.timing.renew);
         due.into_iter().for_each(|key| self.read_row(key));
         if now >= self.next_scan && !self.scanning {
             self.scan();

@@ -52,18 +52,40 @@ pub enum TaskEnd {
 /// A task that was started: a future of its end.
 pub struct TaskHandle {
     end: BoxFuture<'static, TaskEnd>,
-    abort: Box<dyn Fn() + Send + Sync>,
+    abort: Aborter,
+}
+
+/// Aborts a task; apart from its handle, so that somebody else can wait for its end.
+#[derive(Clone)]
+pub struct Aborter(std::sync::Arc<dyn Fn() + Send + Sync>);
+
+impl Aborter {
+    /// Drops the task's future at its next await. Does nothing if it has ended.
+    pub fn abort(&self) {
+        (self.0)();
+    }
+}
+
+impl fmt::Debug for Aborter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Aborter").finish_non_exhaustive()
+    }
 }
 
 impl TaskHandle {
     /// A handle from a future of the end and a function that aborts the task.
     pub fn new(end: BoxFuture<'static, TaskEnd>, abort: impl Fn() + Send + Sync + 'static) -> Self {
-        Self { end, abort: Box::new(abort) }
+        Self { end, abort: Aborter(std::sync::Arc::new(abort)) }
     }
 
     /// Drops the task's future at its next await. Does nothing if it has ended.
     pub fn abort(&self) {
-        (self.abort)();
+        self.abort.abort();
+    }
+
+    /// What aborts the task, for somebody who does not wait for its end.
+    pub fn aborter(&self) -> Aborter {
+        self.abort.clone()
     }
 }
 

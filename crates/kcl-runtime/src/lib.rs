@@ -20,7 +20,7 @@ mod status;
 mod tokio_env;
 mod worker;
 
-pub use env::{Env, SeededRng, TaskClass, TaskEnd, TaskHandle};
+pub use env::{Aborter, Env, SeededRng, TaskClass, TaskEnd, TaskHandle};
 pub use error::{ConsumerError, StartError};
 pub use parts::Backends;
 pub use status::{ConsumerState, ConsumerStatus, LeaseState, LeaseStatus};

@@ -12,6 +12,15 @@ pub(crate) enum Either<A, B> {
     Second(B),
 }
 
+impl<T> Either<T, T> {
+    /// Whichever it was.
+    pub(crate) fn into_inner(self) -> T {
+        match self {
+            Self::First(output) | Self::Second(output) => output,
+        }
+    }
+}
+
 /// Waits for the first of two futures and drops the other. If both are ready, the first argument wins.
 pub(crate) async fn race2<A: Future, B: Future>(first: A, second: B) -> Either<A::Output, B::Output> {
     let mut first = pin!(first);

@@ -144,6 +144,14 @@ impl StatusBoard {
         }
     }
 
+    /// The shards that are being worked on and have made no progress for `limit`, and for how long.
+    pub(crate) fn stalled(&self, now: Mono, limit: Duration) -> Vec<(LeaseKey, Duration)> {
+        let working = |entry: &Entry| matches!(entry.state, LeaseState::Processing | LeaseState::Paused);
+        let board = self.board();
+        let since = board.leases.iter().filter(|(_, entry)| working(entry)).map(|(key, entry)| (key, now.since(entry.progress)));
+        since.filter(|(_, since)| *since >= limit).map(|(key, since)| (key.clone(), since)).collect()
+    }
+
     pub(crate) fn status(&self, now: Mono, worker_id: WorkerId) -> ConsumerStatus {
         let board = self.board();
         let leases = board.leases.iter().map(|(key, entry)| LeaseStatus {

@@ -15,7 +15,7 @@ use crate::env::{Env, TaskClass, TaskEnd};
 use crate::error::{ConsumerError, StartError};
 use crate::parts::{Backends, Parts};
 use crate::race::within;
-use crate::status::{ConsumerStatus, StatusBoard};
+use crate::status::{ConsumerState, ConsumerStatus, StatusBoard};
 
 /// How many commands may wait for the coordinator. Whoever sends one more waits.
 const MAILBOX: usize = 256;
@@ -131,6 +131,7 @@ fn supervise(
         let task = publish_until(Arc::clone(&env), publisher, publishing.clone());
         env.spawn(TaskClass::Work, "metrics", task.boxed())
     });
+    let parts = Arc::clone(parts);
     let supervisor = async move {
         let end = coordination.await;
         let result = match (end, outcome.await) {
@@ -141,6 +142,8 @@ fn supervise(
         if let Some(publish) = publish {
             publish.await;
         }
+        // Also if the coordinator died and could not say so itself.
+        parts.status.enter(ConsumerState::Stopped);
         stopped.send_replace(Some(result));
     };
     drop(env.spawn(TaskClass::Work, "supervisor", supervisor.boxed()));
@@ -149,9 +152,10 @@ fn supervise(
 
 async fn publish_until(env: Arc<dyn Env>, publisher: Arc<dyn MetricsPublisher>, stop: CancellationToken) {
     const LAST: Duration = Duration::from_secs(5);
+    const SHORTEST: Duration = Duration::from_secs(1);
     while !stop.is_cancelled() {
         // Only the wait is interrupted, never a publication.
-        let _ = within(&*env, publisher.period(), stop.cancelled()).await;
+        let _ = within(&*env, publisher.period().max(SHORTEST), stop.cancelled()).await;
         if within(&*env, LAST.max(publisher.period()), publisher.publish()).await.is_none() {
             tracing::warn!("publishing metrics took too long and was given up");
         }
@@ -201,8 +205,8 @@ async fn prepare(parts: &Parts) -> Result<(), StoreError> {
         let error = match within(env, left, parts.store.prepare()).await {
             Some(Ok(())) => return Ok(()),
             Some(Err(error)) => error,
-            // An earlier try may know why.
-            None => last_error.take().unwrap_or_else(late),
+            // An earlier try may know why it cannot be reached.
+            None => last_error.take().filter(|error: &StoreError| error.kind() != ErrorKind::NotReady).unwrap_or_else(late),
         };
         let now = env.now();
         let not_ready = error.kind() == ErrorKind::NotReady;

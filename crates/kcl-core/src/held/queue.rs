@@ -32,8 +32,11 @@ impl RowChange {
     /// Whether the row already shows it: the only proof of an unanswered write.
     fn is_shown_by(&self, row: &Lease) -> bool {
         match self {
-            Self::Checkpoint(checkpoint) => row.checkpoint >= *checkpoint && row.pending.is_none(),
-            Self::Prepare(pending) => row.pending.as_ref() == Some(pending),
+            // A later checkpoint makes an earlier one durable, and an earlier proposal pointless.
+            Self::Checkpoint(checkpoint) => {
+                row.checkpoint > *checkpoint || (row.checkpoint == *checkpoint && row.pending.is_none())
+            }
+            Self::Prepare(pending) => row.checkpoint > pending.checkpoint || row.pending.as_ref() == Some(pending),
             Self::Describe(_) => !row.children.is_empty(),
             Self::Delete => false,
         }
@@ -78,6 +81,12 @@ impl ChangeQueue {
 
     pub(super) fn pop_front(&mut self) -> Vec<RequestId> {
         self.entries.pop_front().map(|entry| entry.requests).unwrap_or_default()
+    }
+
+    /// Removes every entry, except the front one if it is to be kept; who asked for them.
+    pub(super) fn drop_waiting(&mut self, keep_front: bool) -> Vec<RequestId> {
+        let dropped = self.entries.split_off(usize::from(keep_front).min(self.entries.len()));
+        dropped.into_iter().flat_map(|entry| entry.requests).collect()
     }
 
     /// Removes the leading entries that `row` shows; who asked for them.

@@ -202,16 +202,31 @@ fn the_deadline_counts_from_the_earliest_send_that_explains_the_row() {
     assert!(!script.held.may_begin_callback(sent_first + FAILOVER * 9 / 10), "the late one may have been the first");
 }
 
+/// A store must not send a write twice by itself: a rejection that no lost answer explains is the work of another
+/// process, even if that one has the same name.
 #[test]
-fn a_client_that_retried_into_its_own_write_keeps_the_lease() {
+fn a_next_counter_that_no_lost_answer_explains_is_somebody_elses() {
     let mut script = Script::new();
-    script.at_millis(3400);
-    script.apply(1);
-    let answer = script.apply(1);
-    assert!(matches!(answer, WriteAnswer::Rejected(_)));
-    script.answered(answer);
-    assert_eq!(script.held.phase(), Phase::Live);
-    assert_eq!(script.held.lease().counter, LeaseCounter::new(2));
+    let row = script.row.clone().unwrap();
+    script.row = LeaseWrite::take(&row, &"me".into()).apply(Some(&row)).unwrap();
+    script.at_millis(3400).served();
+    assert_eq!(script.held.phase(), Phase::Dead(TenureEnd::Lost));
+}
+
+#[test]
+fn an_abandoned_tenure_stores_nothing_more_and_is_released() {
+    let mut script = Script::new();
+    script.checkpoint(1).checkpoint(2).input(HeldInput::Abandoned);
+    assert!(!script.held.may_begin_callback(script.now));
+    assert_eq!(script.outcomes(), [(2, ChangeOutcome::LeaseLost)], "the one in flight was asked for before");
+    script.checkpoint(3).answered(WriteAnswer::Failed);
+    let lost = |request| (request, ChangeOutcome::LeaseLost);
+    assert_eq!(script.outcomes(), [lost(2), lost(3), lost(1)], "and is not tried again");
+    script.at_millis(1000);
+    assert_eq!(script.verb(), Verb::Release);
+    script.served();
+    assert_eq!(script.held.phase(), Phase::Dead(TenureEnd::Released));
+    assert_eq!(script.row.unwrap().checkpoint, Checkpoint::TrimHorizon);
 }
 
 #[test]

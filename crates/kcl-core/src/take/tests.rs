@@ -59,7 +59,7 @@ fn how_many_are_taken_and_stolen() {
     ];
     for (table, max_leases, leases_to_acquire, taken, stolen, why) in cases {
         let plan = plan(table, max_leases, leases_to_acquire);
-        assert_eq!((plan.writes.len(), plan.stolen), (taken, stolen), "{table:?}: {why}");
+        assert_eq!((plan.takes.len(), plan.stolen), (taken, stolen), "{table:?}: {why}");
     }
 }
 
@@ -67,8 +67,8 @@ fn how_many_are_taken_and_stolen() {
 fn each_lease_once_and_never_my_own() {
     for table in ["......", "aaaabbbbm", "xxmm..", "aabbccddm"] {
         let plan = plan(table, 100, 100);
-        let keys: BTreeSet<_> = plan.writes.iter().map(|write| write.key().clone()).collect();
-        assert_eq!(keys.len(), plan.writes.len(), "{table}");
+        let keys: BTreeSet<_> = plan.takes.iter().map(|take| take.write.key().clone()).collect();
+        assert_eq!(keys.len(), plan.takes.len(), "{table}");
         for key in keys {
             let index: usize = key.trim_start_matches("shard-").parse().unwrap();
             assert_ne!(table.as_bytes()[index], b'm', "{table}");
@@ -91,5 +91,28 @@ fn a_lease_to_avoid_is_left_alone() {
         leases_to_acquire: 1,
         very_old: FAILOVER,
     };
-    assert!(plan_takes(&input, &mut ChaCha8Rng::seed_from_u64(1)).writes.is_empty());
+    assert!(plan_takes(&input, &mut ChaCha8Rng::seed_from_u64(1)).takes.is_empty());
+}
+
+#[test]
+fn a_rejected_take_is_sent_again_only_to_the_owner_it_was_meant_for() {
+    let me = WorkerId::from("m");
+    let row = |owner: Option<&str>, counter| {
+        let mut lease = Lease::new("shard".into(), Checkpoint::TrimHorizon);
+        lease.owner = owner.map(WorkerId::from);
+        lease.counter = crate::LeaseCounter::new(counter);
+        lease
+    };
+    let planned = |owner, from_live| PlannedTake { write: LeaseWrite::take(&row(owner, 3), &me), from_live };
+    let cases = [
+        (planned(Some("a"), true), row(Some("a"), 5), true, "it renewed"),
+        (planned(Some("a"), true), row(Some("b"), 5), false, "it lost the lease"),
+        (planned(Some("a"), true), row(None, 5), false, "it gave it up"),
+        (planned(Some("a"), true), row(Some("m"), 4), false, "it is ours: an earlier answer was lost"),
+        (planned(Some("a"), false), row(Some("a"), 5), false, "it had expired and has come back"),
+        (planned(None, false), row(Some("a"), 5), false, "somebody was faster"),
+    ];
+    for (take, current, again, why) in cases {
+        assert_eq!(take.again(&current, &me).is_some(), again, "{why}");
+    }
 }

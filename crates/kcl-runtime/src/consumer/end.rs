@@ -1,12 +1,9 @@
-use kcl_core::{ChildShard, ReadOutcome, Shard, ShardId, error_chain};
+use kcl_core::{ChildShard, ReadOutcome, Shard, ShardEndEvent, ShardId, check_listing, error_chain};
 use tokio::sync::oneshot;
 
 use super::Consumer;
 use crate::command::{Command, ConsumerEnd};
 use crate::race::{Either, race2};
-
-/// How often in a row a complete listing must lack a shard before it counts as gone.
-const TIMES_MISSING: u32 = 2;
 
 impl Consumer {
     /// Everything was delivered: makes sure that the children have rows, so that the end may be acknowledged.
@@ -15,12 +12,19 @@ impl Consumer {
         if self.now() < due {
             return self.wait(Some(due), false).await;
         }
-        let Some(children) = self.children().await else { return Ok(()) };
+        match self.children().await {
+            Some(children) => self.acknowledge_end(children).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn acknowledge_end(&mut self, children: Vec<ChildShard>) -> Result<(), ConsumerEnd> {
         let (reply, created) = oneshot::channel();
         let tenancy = self.tenancy.clone();
         let command = Command::CreateChildren { tenancy, children, reply };
         if self.commands.send(command).await.is_err() {
-            return Err(ConsumerEnd::LeaseLost);
+            self.abandoned = true;
+            return Ok(());
         }
         // Given up when the phase changes or the shutdown begins: asking again does no harm.
         let interrupted = race2(self.phases.changed(), self.shutdown.cancelled());
@@ -39,7 +43,7 @@ impl Consumer {
             return Some(named);
         }
         let sent = self.now();
-        match self.list_shards().await {
+        match self.list_shards().await? {
             Ok(shards) => match listed_children(&shards, &self.info.shard_id) {
                 Some(children) => return Some(children),
                 None => tracing::debug!(shard = %self.info.shard_id, "the shard ended and no children are listed yet"),
@@ -59,16 +63,25 @@ impl Consumer {
     /// The stream said that the shard does not exist. That is never its end; but once complete listings lack it, too,
     /// its records are gone, and somebody has to say so.
     pub(super) async fn check_whether_gone(&mut self) -> Result<(), ConsumerEnd> {
+        let now = self.now();
         match self.list_shards().await {
-            Ok(shards) if !shards.is_empty() && shards.iter().all(|shard| shard.id != self.info.shard_id) => {
-                self.times_missing += 1;
+            Some(Ok(shards)) if check_listing(&shards).is_ok() && shards.iter().all(|shard| shard.id != self.info.shard_id) => {
+                self.missing_since.get_or_insert(now);
             }
-            Ok(_) => self.times_missing = 0,
-            Err(error) => {
+            Some(Ok(_)) => self.missing_since = None,
+            Some(Err(error)) => {
                 tracing::warn!(shard = %self.info.shard_id, error = %error_chain(&error), "listing the shards failed");
             }
+            None => {}
         }
-        if self.times_missing < TIMES_MISSING {
+        // Listings may lag behind: it must stay away for as long as a lease must before it counts as lost.
+        let gone = self.missing_since.is_some_and(|since| self.now().since(since) >= self.parts.timing.failover);
+        if gone && self.all_read {
+            // Retention was faster than the search for its children; those have rows, or get them from the shard sync.
+            self.end = Some(ShardEndEvent::default());
+            return self.acknowledge_end(Vec::new()).await;
+        }
+        if !gone {
             return Ok(());
         }
         tracing::error!(

@@ -83,7 +83,7 @@ impl Consumer {
             tracing::info!(shard = %self.info.shard_id, failures = self.pacer.failures(), "reading works again");
         }
         self.pacer.read(sent, now, outcome);
-        self.times_missing = 0;
+        self.missing_since = None;
         if let Some(last) = event.records.last() {
             self.source.read_up_to(&last.sequence_number);
         }
@@ -98,6 +98,7 @@ impl Consumer {
         self.feed.fill(event.records);
         if event.end.is_some() {
             self.end = event.end;
+            self.all_read = true;
             self.source.reader = None;
         }
     }
@@ -129,11 +130,17 @@ impl Consumer {
         }
     }
 
-    pub(super) async fn list_shards(&mut self) -> Result<Vec<kcl_core::Shard>, ReadError> {
+    /// Every shard; `None` if the phase changed or the shutdown began meanwhile.
+    pub(super) async fn list_shards(&mut self) -> Option<Result<Vec<kcl_core::Shard>, ReadError>> {
         let call = self.parts.stream.list_shards(kcl_core::ShardFilter::All);
-        within(&*self.parts.env, CALL_LIMIT, call).await.unwrap_or_else(|| {
-            Err(ReadError::new(ErrorKind::Unavailable, "listing the shards", self.info.stream.as_str())
-                .with_hint("no answer within 30 s"))
-        })
+        let interrupted = race2(self.phases.changed(), self.shutdown.cancelled());
+        match race2(interrupted, within(&*self.parts.env, CALL_LIMIT, call)).await {
+            Either::First(_) => None,
+            Either::Second(Some(result)) => Some(result),
+            Either::Second(None) => {
+                Some(Err(ReadError::new(ErrorKind::Unavailable, "listing the shards", self.info.stream.as_str())
+                    .with_hint("no answer within 30 s")))
+            }
+        }
     }
 }

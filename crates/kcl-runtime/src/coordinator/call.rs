@@ -1,10 +1,14 @@
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt;
-use kcl_core::{ErrorKind, HoldId, Lease, LeaseKey, LeaseScan, LeaseWrite, Mono, StoreError, WriteOutcome};
+use kcl_core::{ErrorKind, HoldId, Lease, LeaseKey, LeaseScan, LeaseWrite, Mono, PlannedTake, StoreError, WriteOutcome};
+use tokio::sync::oneshot;
 
 use super::Coordinator;
+use crate::command::ConsumerEnd;
+use crate::env::TaskHandle;
 use crate::parts::Parts;
 use crate::race::within;
 
@@ -20,10 +24,15 @@ pub(super) enum Completion {
     /// The row of a held lease, after a write with an unknown result.
     HeldRead { key: LeaseKey, hold: HoldId, result: Result<Option<Lease>, StoreError> },
     /// A take.
-    Taken { write: LeaseWrite, sent_at: Mono, may_retry: bool, result: Result<WriteOutcome, StoreError> },
+    Taken { take: PlannedTake, sent_at: Mono, retried: bool, result: Result<WriteOutcome, StoreError> },
     /// A new row.
     Created { write: LeaseWrite, result: Result<WriteOutcome, StoreError> },
+    /// The task of a shard's driver is over; how it ended, if it could say so.
+    DriverEnded { key: LeaseKey, hold: HoldId, end: Option<ConsumerEnd> },
 }
+
+/// How long a scan may take: a large table has many pages, and nothing waits for it.
+const SCAN_LIMIT: Duration = Duration::from_secs(60);
 
 impl Coordinator {
     /// Starts a call; its answer comes back through [`Coordinator::complete`].
@@ -31,13 +40,14 @@ impl Coordinator {
         &self,
         operation: &'static str,
         late: ErrorKind,
+        limit: Duration,
         call: impl Future<Output = Result<T, StoreError>> + Send + 'static,
         completion: impl FnOnce(Result<T, StoreError>) -> Completion + Send + 'static,
     ) {
         let parts: Arc<Parts> = Arc::clone(&self.parts);
         let subject = parts.config.application.clone();
         let limited = async move {
-            let answer = within(&*parts.env, parts.timing.call, call).await;
+            let answer = within(&*parts.env, limit, call).await;
             completion(answer.unwrap_or_else(|| Err(StoreError::new(late, operation, subject).with_hint("no answer in time"))))
         };
         self.calls.push(limited.boxed());
@@ -46,7 +56,8 @@ impl Coordinator {
     pub(super) fn scan(&mut self) {
         self.scanning = true;
         let store = Arc::clone(&self.parts.store);
-        self.start("scanning the lease table", ErrorKind::Unavailable, async move { store.scan().await }, Completion::Scanned);
+        let call = async move { store.scan().await };
+        self.start("scanning the lease table", ErrorKind::Unavailable, SCAN_LIMIT, call, Completion::Scanned);
     }
 
     fn get(
@@ -56,7 +67,8 @@ impl Coordinator {
     ) {
         let (store, row) = (Arc::clone(&self.parts.store), key.clone());
         let call = async move { store.get(&row).await };
-        self.start("reading a lease", ErrorKind::Unavailable, call, move |result| completion(key, result));
+        let limit = self.parts.timing.call;
+        self.start("reading a lease", ErrorKind::Unavailable, limit, call, move |result| completion(key, result));
     }
 
     fn write(
@@ -67,15 +79,18 @@ impl Coordinator {
         let (store, sent) = (Arc::clone(&self.parts.store), write.clone());
         let call = async move { store.write(&sent).await };
         // A write that was given up may still arrive.
-        self.start("writing a lease", ErrorKind::Indeterminate, call, move |result| completion(write, result));
+        let limit = self.parts.timing.call;
+        self.start("writing a lease", ErrorKind::Indeterminate, limit, call, move |result| completion(write, result));
     }
 
-    pub(super) fn read_row(&self, key: LeaseKey) {
+    pub(super) fn read_row(&mut self, key: LeaseKey) {
+        self.rows_read += 1;
         self.get(key, |key, result| Completion::RowRead { key, unknown_take: None, result });
     }
 
-    pub(super) fn read_unknown_take(&self, write: LeaseWrite, sent_at: Mono) {
+    pub(super) fn read_unknown_take(&mut self, write: LeaseWrite, sent_at: Mono) {
         let key = write.key().clone();
+        self.rows_read += 1;
         self.get(key, move |key, result| Completion::RowRead { key, unknown_take: Some((write, sent_at)), result });
     }
 
@@ -87,10 +102,25 @@ impl Coordinator {
         self.write(write, move |write, result| Completion::HeldWritten { key, hold, number, write, result });
     }
 
-    pub(super) fn write_take(&mut self, write: LeaseWrite, may_retry: bool) {
+    pub(super) fn write_take(&mut self, take: PlannedTake, retried: bool) {
         let sent_at = self.now();
-        self.taking.insert(write.key().clone());
-        self.write(write, move |write, result| Completion::Taken { write, sent_at, may_retry, result });
+        self.taking.insert(take.write.key().clone());
+        let from_live = take.from_live;
+        self.write(take.write, move |write, result| Completion::Taken {
+            take: PlannedTake { write, from_live },
+            sent_at,
+            retried,
+            result,
+        });
+    }
+
+    /// Waits for the end of a driver's task.
+    pub(super) fn watch_driver(&self, key: LeaseKey, hold: HoldId, task: TaskHandle, mut ended: oneshot::Receiver<ConsumerEnd>) {
+        let watch = async move {
+            task.await;
+            Completion::DriverEnded { key, hold, end: ended.try_recv().ok() }
+        };
+        self.calls.push(watch.boxed());
     }
 
     pub(super) fn write_creation(&self, write: LeaseWrite) {
@@ -105,8 +135,9 @@ impl Coordinator {
                 self.held_was_written(&key, hold, number, &write, result)
             }
             Completion::HeldRead { key, hold, result } => self.held_was_read(&key, hold, result),
-            Completion::Taken { write, sent_at, may_retry, result } => self.taken(write, sent_at, may_retry, result),
+            Completion::Taken { take, sent_at, retried, result } => self.taken(take, sent_at, retried, result),
             Completion::Created { write, result } => self.created(write, result),
+            Completion::DriverEnded { key, hold, end } => self.driver_ended(&key, hold, end),
         }
     }
 }

@@ -1,4 +1,6 @@
-use kcl_core::{Checkpoint, CheckpointError, HeldInput, LeaseKey, LeaseWrite, Measurement, OnPanic, RowChange, child_lease};
+use kcl_core::{
+    Checkpoint, CheckpointError, HeldInput, HoldId, LeaseKey, LeaseWrite, Measurement, OnPanic, RowChange, child_lease,
+};
 
 use super::Coordinator;
 use super::tenures::Driver;
@@ -19,14 +21,17 @@ impl Coordinator {
             }
             Command::CreateChildren { tenancy, children, reply } => {
                 if self.is_current(&tenancy) {
-                    let writes = children.iter().map(|child| LeaseWrite::create(child_lease(child))).collect();
-                    self.change(&tenancy.key, RowChange::Describe(children.into_iter().map(|child| child.id).collect()));
+                    let parent = self.tenures.get(&tenancy.key).map(|tenure| tenure.cell.lease().checkpoint);
+                    let parent = parent.unwrap_or(Checkpoint::TrimHorizon);
+                    let writes = children.iter().map(|child| LeaseWrite::create(child_lease(child, &parent))).collect();
+                    if !children.is_empty() {
+                        self.change(&tenancy.key, RowChange::Describe(children.into_iter().map(|child| child.id).collect()));
+                    }
                     self.creations.add_group(writes, reply);
                     self.send_creations(self.now());
                 }
             }
-            Command::ConsumerEnded { tenancy, end } => self.consumer_ended(&tenancy, end),
-            Command::Listed(result) => self.listed(result),
+            Command::Listed(at, result) => self.listed(at, result),
         }
     }
 
@@ -34,20 +39,19 @@ impl Coordinator {
         self.tenures.get(&tenancy.key).is_some_and(|tenure| tenure.id == tenancy.hold)
     }
 
-    fn consumer_ended(&mut self, tenancy: &Tenancy, end: ConsumerEnd) {
-        let key = &tenancy.key;
-        match self.tenures.get_mut(key).filter(|tenure| tenure.id == tenancy.hold) {
+    pub(super) fn driver_ended(&mut self, key: &LeaseKey, hold: HoldId, end: Option<ConsumerEnd>) {
+        match self.tenures.get_mut(key).filter(|tenure| tenure.id == hold && matches!(tenure.driver, Driver::Running(_))) {
             Some(tenure) => tenure.driver = Driver::Finished,
             None => return,
         }
-        match end {
+        match end.unwrap_or(ConsumerEnd::DriverGone) {
             ConsumerEnd::Ended | ConsumerEnd::LeaseLost => {}
             ConsumerEnd::ShutDown => self.input(key, HeldInput::ReleaseRequested),
             ConsumerEnd::ProcessorPanicked => self.processor_panicked(key),
-            ConsumerEnd::DriverPanicked => {
-                tracing::error!(shard = %key, "the driver of a shard panicked; this is a defect of the library, please report it");
+            ConsumerEnd::DriverGone => {
+                tracing::error!(shard = %key, "the task of a shard is gone: its runtime has ended, or the library has a defect");
                 self.aversions.add(self.now(), key);
-                self.input(key, HeldInput::ReleaseRequested);
+                self.input(key, HeldInput::Abandoned);
             }
             // Nothing can be read from it any more: its children may start.
             ConsumerEnd::ShardGone => {
@@ -59,7 +63,7 @@ impl Coordinator {
         if self.is_shutting_down() {
             self.release_idle();
         } else {
-            self.take_round(self.now());
+            self.round_due = true;
         }
     }
 
@@ -69,7 +73,7 @@ impl Coordinator {
         let pause = self.aversions.add(self.now(), key);
         self.measure(Measurement::count("ProcessTask", "ProcessorPanics", 1.0).of_shard(&shard));
         tracing::error!(shard = %shard, ?pause, "the processor panicked: the lease is given up without a checkpoint");
-        self.input(key, HeldInput::ReleaseRequested);
+        self.input(key, HeldInput::Abandoned);
         if self.parts.config.on_panic == OnPanic::StopConsumer {
             self.fail(ConsumerError::ProcessorPanicked { shard });
         }

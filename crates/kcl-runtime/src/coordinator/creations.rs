@@ -1,7 +1,7 @@
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
-use kcl_core::{LeaseWrite, Mono, StoreError, WriteOutcome, backoff};
+use kcl_core::{LeaseKey, LeaseWrite, Mono, StoreError, WriteOutcome, backoff};
 use tokio::sync::oneshot;
 
 use super::Coordinator;
@@ -22,21 +22,20 @@ pub(super) struct Creations {
 
 #[derive(Debug)]
 struct Group {
-    missing: Vec<kcl_core::LeaseKey>,
+    missing: Vec<LeaseKey>,
     done: oneshot::Sender<()>,
 }
 
 impl Creations {
     pub(super) fn add(&mut self, writes: impl IntoIterator<Item = LeaseWrite>) {
-        for write in writes {
-            if self.waiting.iter().all(|waiting| waiting.key() != write.key()) {
-                self.waiting.push_back(write);
-            }
-        }
+        let known: BTreeSet<LeaseKey> = self.waiting.iter().map(|waiting| waiting.key().clone()).collect();
+        self.waiting.extend(writes.into_iter().filter(|write| !known.contains(write.key())));
     }
 
     /// Adds rows and answers `done` once all of them exist.
     pub(super) fn add_group(&mut self, writes: Vec<LeaseWrite>, done: oneshot::Sender<()>) {
+        // Whoever has stopped waiting need not be answered.
+        self.groups.retain(|group| !group.done.is_closed());
         let missing: Vec<_> = writes.iter().map(|write| write.key().clone()).collect();
         if missing.is_empty() {
             // Whoever asked may be gone.
@@ -56,7 +55,7 @@ impl Creations {
         self.in_flight > 0 || (!self.waiting.is_empty() && self.failures == 0)
     }
 
-    fn exists(&mut self, key: &kcl_core::LeaseKey) {
+    fn exists(&mut self, key: &LeaseKey) {
         for group in &mut self.groups {
             group.missing.retain(|missing| missing != key);
         }
@@ -106,8 +105,6 @@ impl Coordinator {
                 self.store_failed("create", error.into());
             }
         }
-        if !self.creations.are_settling() {
-            self.take_round(now);
-        }
+        self.round_due = true;
     }
 }

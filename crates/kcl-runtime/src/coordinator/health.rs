@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kcl_core::{Mono, StoreError, error_chain};
+use kcl_core::{ErrorKind, Mono, StoreError, error_chain};
 
 use super::Coordinator;
 use crate::error::ConsumerError;
@@ -13,10 +13,11 @@ pub(super) struct StoreHealth {
     failing: BTreeMap<&'static str, Failing>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Failing {
     times: u32,
-    /// Since when every answer was one that trying again does not cure.
+    last: Mono,
+    /// Since when every answer was one that only somebody else can cure.
     refused_since: Option<Mono>,
 }
 
@@ -26,10 +27,13 @@ impl StoreHealth {
     }
 
     /// One more failure; how many in a row, and for how long the store has refused for good.
-    fn failed(&mut self, now: Mono, call: &'static str, is_retryable: bool) -> (u32, Duration) {
-        let failing = self.failing.entry(call).or_default();
-        failing.times = failing.times.saturating_add(1);
-        failing.refused_since = if is_retryable { None } else { failing.refused_since.or(Some(now)) };
+    fn failed(&mut self, now: Mono, call: &'static str, refused: bool, forget_after: Duration) -> (u32, Duration) {
+        let failing = self.failing.entry(call).or_insert(Failing { times: 0, last: now, refused_since: None });
+        if now.since(failing.last) > forget_after {
+            failing.refused_since = None;
+        }
+        (failing.times, failing.last) = (failing.times.saturating_add(1), now);
+        failing.refused_since = if refused { failing.refused_since.or(Some(now)) } else { None };
         (failing.times, failing.refused_since.map_or(Duration::ZERO, |since| now.since(since)))
     }
 }
@@ -39,14 +43,17 @@ impl Coordinator {
         self.health.succeeded(call);
     }
 
-    /// Names a failed call, ever more rarely while it goes on, and stops the consumer once the store has refused the
-    /// same kind of call for three failover times: by then nothing of it works any more.
+    /// Names a failed call, ever more rarely while it goes on, and stops the consumer once the store has denied the same
+    /// kind of call, or has been missing, for three failover times on end: by then nothing of it works any more.
     pub(super) fn store_failed(&mut self, call: &'static str, error: Arc<StoreError>) {
-        let (times, refused_for) = self.health.failed(self.now(), call, error.is_retryable());
+        let failover = self.parts.timing.failover;
+        // A write that is wrong in itself says nothing about the store.
+        let refused = matches!(error.kind(), ErrorKind::Denied | ErrorKind::NotFound);
+        let (times, refused_for) = self.health.failed(self.now(), call, refused, failover);
         if times.is_power_of_two() {
             tracing::warn!(call, times, error = %error_chain(&*error), "the lease store failed");
         }
-        if refused_for > self.parts.timing.failover * 3 {
+        if refused_for > failover * 3 {
             self.fail(ConsumerError::Store(error));
         }
     }

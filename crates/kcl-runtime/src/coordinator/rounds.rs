@@ -1,15 +1,16 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use kcl_core::{
-    ErrorKind, Lease, LeaseKey, LeaseScan, LeaseWrite, Lineage, Measurement, Mono, ReadError, RowChange, Shard, ShardFilter,
-    Standing, StoreError, TakeInput, WriteOutcome, check_listing, elect_leader, error_chain, plan_cleanup, plan_shard_sync,
-    plan_takes,
+    ErrorKind, HeldInput, Lease, LeaseKey, LeaseScan, LeaseWrite, Lineage, Measurement, Mono, PlannedTake, ReadError, RowChange,
+    Shard, ShardFilter, Standing, StoreError, TakeInput, WriteOutcome, check_listing, elect_leader, error_chain, plan_cleanup,
+    plan_shard_sync, plan_takes,
 };
 
 use super::Coordinator;
-use super::tenures::Driver;
+use super::tenures::{Driver, Tenure};
 use crate::command::Command;
 use crate::env::TaskClass;
 use crate::error::ConsumerError;
@@ -17,6 +18,10 @@ use crate::race::within;
 
 /// How often in a row the stream must refuse before the consumer gives up.
 const REFUSALS: u32 = 3;
+/// How many takes are under way at the same time.
+const TAKES_AT_ONCE: usize = 64;
+/// After how long without a read or a returned callback a shard is named.
+const STALLED: Duration = Duration::from_secs(60);
 
 impl Coordinator {
     pub(super) fn scanned(&mut self, result: Result<LeaseScan, StoreError>) {
@@ -42,12 +47,31 @@ impl Coordinator {
         }
         self.observer.see_scan(now, scan.leases);
         self.measure_leases();
+        self.name_stalled(now);
         let first = !std::mem::replace(&mut self.scanned, true);
         if first {
             self.sync_shards(now);
         }
-        self.take_round(now);
-        self.start_drivers(now);
+        self.round_due = true;
+        self.gates_due = true;
+    }
+
+    /// A shard that makes no progress is never silent: it is measured, and named ever more rarely while that lasts. A lease
+    /// that nobody works on although its shard is not finished is given up.
+    fn name_stalled(&mut self, now: Mono) {
+        let stalled = self.parts.status.stalled(now, STALLED);
+        self.stalls.retain(|key, _| stalled.iter().any(|(stalled, _)| stalled == key));
+        for (key, since) in stalled {
+            let times = self.stalls.entry(key.clone()).or_default();
+            *times = times.saturating_add(1);
+            if times.is_power_of_two() {
+                tracing::warn!(shard = %key, ?since, "the shard makes no progress: its reads fail, or its processor does not return");
+            }
+            self.measure(Measurement::time("ProcessTask", "StalledFor", since).of_shard(&key.shard_id()));
+        }
+        let idle = |tenure: &Tenure| matches!(tenure.driver, Driver::Finished) && !tenure.cell.end_is_durable();
+        let orphans: Vec<LeaseKey> = self.tenures.iter().filter(|(_, tenure)| idle(tenure)).map(|(key, _)| key.clone()).collect();
+        orphans.iter().for_each(|key| self.input(key, HeldInput::ReleaseRequested));
     }
 
     fn measure_leases(&self) {
@@ -67,6 +91,7 @@ impl Coordinator {
         if self.is_shutting_down() || !self.scanned || !self.taking.is_empty() || self.creations.are_settling() {
             return;
         }
+        self.round_due = false;
         let held = self.held_keys();
         let stopping = self.tenures.keys().filter(|key| !held.contains(*key));
         let avoid: BTreeSet<LeaseKey> = self.aversions.at(now).chain(stopping).cloned().collect();
@@ -88,7 +113,7 @@ impl Coordinator {
             self.measure(Measurement::count("TakeLeases", name, value as f64).of_worker(&self.parts.me));
         }
         let waiting = self.tenures.values().any(|tenure| matches!(tenure.driver, Driver::Waiting));
-        if waiting || plan.available > 0 || !plan.writes.is_empty() {
+        if waiting || plan.available > 0 || !plan.takes.is_empty() {
             self.next_scan = self.next_scan.min(now + self.parts.timing.scan_while_moving);
         }
         if plan.stolen > 0 {
@@ -97,15 +122,20 @@ impl Coordinator {
                 "taking leases from workers that have more"
             );
         }
-        plan.writes.into_iter().for_each(|write| self.write_take(write, true));
+        // The rest is planned anew once these are decided.
+        self.round_due = plan.takes.len() > TAKES_AT_ONCE;
+        plan.takes.into_iter().take(TAKES_AT_ONCE).for_each(|take| self.write_take(take, false));
     }
 
-    pub(super) fn taken(&mut self, write: LeaseWrite, sent_at: Mono, may_retry: bool, result: Result<WriteOutcome, StoreError>) {
+    pub(super) fn taken(&mut self, take: PlannedTake, sent_at: Mono, retried: bool, result: Result<WriteOutcome, StoreError>) {
         let now = self.now();
-        let key = write.key().clone();
-        self.taking.remove(&key);
+        let key = take.write.key().clone();
         if result.is_ok() {
             self.store_answered("take");
+        }
+        // A take with an unknown result stays under way until the row has told.
+        if !matches!(&result, Err(error) if error.kind() == ErrorKind::Indeterminate) {
+            self.taking.remove(&key);
         }
         match result {
             Ok(WriteOutcome::Applied(row)) => {
@@ -114,33 +144,16 @@ impl Coordinator {
                 self.gain(row, sent_at);
             }
             Ok(WriteOutcome::Rejected { current }) => {
-                let seen = self.observer.lease(&key).and_then(|lease| lease.owner.clone());
                 self.observer.see_row(now, &key, current.clone());
-                // The owner only renewed since the scan: the take was meant for it all the same.
-                let retry =
-                    current.filter(|row| may_retry && row.owner.is_some() && row.owner == seen && !self.is_shutting_down());
-                match retry {
-                    Some(row) if !self.was_expired(&write) => self.write_take(LeaseWrite::take(&row, &self.parts.me), false),
-                    _ => self.measure(Measurement::count("TakeLeases", "UntakenLeases", 1.0).of_worker(&self.parts.me)),
+                let again = current.and_then(|row| take.again(&row, &self.parts.me));
+                match again.filter(|_| !retried && !self.is_shutting_down()) {
+                    Some(again) => self.write_take(again, true),
+                    None => self.measure(Measurement::count("TakeLeases", "UntakenLeases", 1.0).of_worker(&self.parts.me)),
                 }
             }
-            Err(error) if error.kind() == ErrorKind::Indeterminate => self.read_unknown_take(write, sent_at),
+            Err(error) if error.kind() == ErrorKind::Indeterminate => self.read_unknown_take(take.write, sent_at),
             Err(error) => self.store_failed("take", error.into()),
         }
-    }
-
-    /// Whether a take was planned because the lease had expired: then an owner that renewed has come back.
-    fn was_expired(&self, write: &LeaseWrite) -> bool {
-        let expected = match write.expectation() {
-            kcl_core::Expectation::Version { owner, .. } => owner.as_ref(),
-            _ => None,
-        };
-        // Nothing is stolen while leases are available, so an owner that has other live leases was stolen from.
-        expected.is_none_or(|owner| {
-            let mut others = self.observer.leases(self.now());
-            !others
-                .any(|(lease, standing, _)| lease.key != *write.key() && standing == Standing::Live && lease.is_owned_by(owner))
-        })
     }
 
     pub(super) fn row_was_read(
@@ -150,18 +163,22 @@ impl Coordinator {
         result: Result<Option<Lease>, StoreError>,
     ) {
         let now = self.now();
+        self.rows_read = self.rows_read.saturating_sub(1);
+        self.round_due = true;
+        if unknown_take.is_some() {
+            // Whatever the read says. If it failed the row expires under this worker's name, and is taken again then.
+            self.taking.remove(key);
+        }
         let row = match result {
             Ok(row) => row,
             Err(error) => return self.store_failed("get", error.into()),
         };
         self.store_answered("get");
         self.observer.see_row(now, key, row.clone());
-        match (unknown_take, row) {
-            (Some((write, sent_at)), Some(row)) if write.explains(Some(&row)) && !self.tenures.contains_key(key) => {
-                self.gain(row, sent_at);
-            }
-            (Some(_), _) => {}
-            (None, _) => self.take_round(now),
+        if let (Some((write, sent_at)), Some(row)) = (unknown_take, row)
+            && write.explains(Some(&row))
+        {
+            self.gain(row, sent_at);
         }
     }
 
@@ -179,20 +196,24 @@ impl Coordinator {
             let late = || ReadError::new(ErrorKind::Unavailable, "listing the shards", parts.config.stream.as_str());
             let result = answer.unwrap_or_else(|| Err(late().with_hint("no answer in time")));
             // A coordinator that is gone needs no listing.
-            let _ = commands.send(Command::Listed(result)).await;
+            let _ = commands.send(Command::Listed(now, result)).await;
         };
         // On the work runtime: reading shares its connections, coordination does not wait for them.
         drop(self.parts.env.spawn(TaskClass::Work, "list shards", list.boxed()));
     }
 
-    pub(super) fn listed(&mut self, result: Result<Vec<Shard>, ReadError>) {
+    pub(super) fn listed(&mut self, asked_at: Mono, result: Result<Vec<Shard>, ReadError>) {
         let now = self.now();
-        match result {
-            Ok(shards) => {
+        match result.map(|shards| (check_listing(&shards), shards)) {
+            Ok((Ok(()), shards)) => {
                 self.stream_refusals = 0;
-                self.listing = Some((self.listing_since.unwrap_or(now), shards));
+                self.listing = Some((asked_at, shards));
                 self.sync_shards(now);
-                self.start_drivers(now);
+                self.gates_due = true;
+            }
+            Ok((Err(error), _)) => {
+                tracing::warn!(error = %error, "a listing of the shards is not complete and is not used");
+                self.next_sync = self.next_sync.min(now + self.parts.timing.failover);
             }
             Err(error) => {
                 tracing::warn!(error = %error_chain(&error), "listing the shards failed");
@@ -211,11 +232,6 @@ impl Coordinator {
             return;
         }
         let Some((_, shards)) = &self.listing else { return };
-        if let Err(error) = check_listing(shards) {
-            tracing::warn!(error = %error, "a listing of the shards is not complete and is not used");
-            self.next_sync = self.next_sync.min(now + self.parts.timing.failover);
-            return;
-        }
         self.sync_wanted = false;
         let leases = self.known_leases(now);
         let leases: Vec<&Lease> = leases.iter().collect();

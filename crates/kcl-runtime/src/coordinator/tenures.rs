@@ -8,13 +8,14 @@ use kcl_core::{
     Lineage, Measurement, Mono, Phase, RequestId, RowChange, Shard, StoreError, TenureEnd, Verb, WriteAnswer, WriteOutcome,
     backoff, error_chain,
 };
+use rand::RngExt;
 use tokio::sync::oneshot;
 
 use super::Coordinator;
 use crate::cell::LeaseCell;
 use crate::command::Tenancy;
 use crate::consumer::{self, ConsumerStart};
-use crate::env::{TaskClass, TaskHandle};
+use crate::env::{Aborter, TaskClass};
 use crate::status::LeaseState;
 
 /// One lease that this worker holds, or held until its driver ends.
@@ -24,6 +25,9 @@ pub(super) struct Tenure {
     pub(super) since: Mono,
     pub(super) driver: Driver,
     refusal: Option<Arc<StoreError>>,
+    /// When its machine wants to be woken, as entered in the coordinator's list.
+    wake_at: Option<Mono>,
+    ended: bool,
 }
 
 /// The task that reads and processes the shard.
@@ -31,16 +35,12 @@ pub(super) enum Driver {
     /// The shard's parents are not finished.
     Waiting,
     /// At work.
-    Running(TaskHandle),
+    Running(Aborter),
     /// Not needed any more: the shard is finished, or the lease is being given up.
     Finished,
 }
 
 impl Tenure {
-    pub(super) fn deadline(&self) -> Option<Mono> {
-        self.cell.deadline()
-    }
-
     pub(super) fn is_dead(&self) -> bool {
         matches!(self.cell.phase(), Phase::Dead(_))
     }
@@ -78,41 +78,61 @@ impl Coordinator {
         self.tenures.iter().filter(|(_, tenure)| !tenure.is_dead()).map(|(key, _)| key.clone()).collect()
     }
 
+    pub(super) fn is_held(&self, key: &LeaseKey) -> bool {
+        self.tenures.get(key).is_some_and(|tenure| !tenure.is_dead())
+    }
+
     /// Every lease as last known: as observed, with the held ones as they are.
     pub(super) fn known_leases(&self, now: Mono) -> Vec<Lease> {
-        let observed = self.observer.leases(now).map(|(lease, ..)| lease).filter(|lease| !self.tenures.contains_key(&lease.key));
-        let held = self.tenures.values().map(|tenure| tenure.cell.lease());
+        let observed = self.observer.leases(now).map(|(lease, ..)| lease).filter(|lease| !self.is_held(&lease.key));
+        // A dead tenure's cell shows the past.
+        let held = self.tenures.values().filter(|tenure| !tenure.is_dead()).map(|tenure| tenure.cell.lease());
         observed.cloned().chain(held).collect()
     }
 
     pub(super) fn gain(&mut self, lease: Lease, sent_at: Mono) {
         let now = self.now();
+        let key = lease.key.clone();
+        if self.tenures.contains_key(&key) {
+            // Not planned, but if it happens the older tenure finds out by its next renewal, and the row expires.
+            tracing::error!(lease = %key, "a lease was taken that this worker still has; this is a defect of the library");
+            return;
+        }
         self.last_hold += 1;
         let id = HoldId(self.last_hold);
-        let key = lease.key.clone();
         tracing::info!(worker = %self.parts.me, lease = %key, checkpoint = %lease.checkpoint, counter = %lease.counter, "lease gained");
         let finished = lease.checkpoint.is_shard_end();
         let state = if finished { LeaseState::Ended } else { LeaseState::WaitingOnParents };
         self.parts.status.gain(now, &key, state, lease.checkpoint.clone());
-        let held = HeldLease::new(id, self.parts.me.clone(), self.parts.timing, lease, sent_at);
+        let first_renewal = sent_at + self.parts.timing.renew.mul_f64(self.rng.random_range(0.5..=1.0));
+        let held = HeldLease::new(id, self.parts.me.clone(), self.parts.timing, lease, sent_at).with_first_renewal(first_renewal);
         let driver = if finished { Driver::Finished } else { Driver::Waiting };
-        let tenure = Tenure { cell: Arc::new(LeaseCell::new(held)), id, since: now, driver, refusal: None };
+        let cell = Arc::new(LeaseCell::new(held));
+        let tenure = Tenure { cell, id, since: now, driver, refusal: None, wake_at: None, ended: finished };
         self.tenures.insert(key.clone(), tenure);
-        if self.is_shutting_down() {
-            self.input(&key, HeldInput::ReleaseRequested);
-        } else {
-            self.start_drivers(now);
-        }
+        let input = if self.is_shutting_down() { HeldInput::ReleaseRequested } else { HeldInput::Tick };
+        self.input(&key, input);
+        self.gates_due = true;
     }
 
     pub(super) fn tick_tenures(&mut self, now: Mono) {
-        let due: Vec<LeaseKey> = self
-            .tenures
-            .iter()
-            .filter(|(_, tenure)| tenure.deadline().is_some_and(|deadline| deadline <= now))
-            .map(|(key, _)| key.clone())
-            .collect();
-        due.iter().for_each(|key| self.input(key, HeldInput::Tick));
+        while let Some((at, key)) = self.wake_ups.first().filter(|(at, _)| *at <= now).cloned() {
+            self.wake_ups.remove(&(at, key.clone()));
+            self.input(&key, HeldInput::Tick);
+        }
+    }
+
+    /// Enters when the machine of a held lease wants to be woken next.
+    fn set_wake_up(&mut self, key: &LeaseKey) {
+        let Some(tenure) = self.tenures.get_mut(key) else { return };
+        let next = tenure.cell.deadline();
+        let before = std::mem::replace(&mut tenure.wake_at, next);
+        if let Some(before) = before {
+            self.wake_ups.remove(&(before, key.clone()));
+        }
+        if let Some(next) = next {
+            self.wake_ups.insert((next, key.clone()));
+        }
     }
 
     /// Gives a held lease's machine one input and does what it wants done.
@@ -129,6 +149,10 @@ impl Coordinator {
             }
         }
         self.parts.status.set_checkpoint(key, cell.lease().checkpoint);
+        self.set_wake_up(key);
+        if cell.end_is_durable() {
+            self.shard_finished(key);
+        }
     }
 
     fn answer(&mut self, key: &LeaseKey, request: RequestId, outcome: ChangeOutcome) {
@@ -173,8 +197,8 @@ impl Coordinator {
     /// Forgets a tenure once it is dead and its driver has ended: only then may the same lease be taken again.
     pub(super) fn forget_if_over(&mut self, key: &LeaseKey) {
         let over = self.tenures.get(key).is_some_and(|tenure| tenure.is_dead() && !matches!(tenure.driver, Driver::Running(_)));
-        if over {
-            self.tenures.remove(key);
+        if over && let Some(Tenure { wake_at: Some(at), .. }) = self.tenures.remove(key) {
+            self.wake_ups.remove(&(at, key.clone()));
         }
     }
 
@@ -213,12 +237,7 @@ impl Coordinator {
                 answer
             }
         };
-        let ended =
-            write.verb() == Verb::Checkpoint && matches!(&answer, WriteAnswer::Applied(row) if row.checkpoint.is_shard_end());
         self.input(key, HeldInput::WriteAnswered(number, answer));
-        if ended {
-            self.shard_finished(now, key);
-        }
     }
 
     fn held_write_failed(&mut self, key: &LeaseKey, write: &LeaseWrite, error: StoreError) {
@@ -248,11 +267,13 @@ impl Coordinator {
     }
 
     /// The end of a shard is durable: its children may start, here or elsewhere.
-    fn shard_finished(&mut self, now: Mono, key: &LeaseKey) {
+    fn shard_finished(&mut self, key: &LeaseKey) {
+        let Some(tenure) = self.tenures.get_mut(key).filter(|tenure| !tenure.ended) else { return };
+        tenure.ended = true;
         tracing::info!(worker = %self.parts.me, shard = %key, "shard finished");
         self.parts.status.set_state(key, LeaseState::Ended);
-        self.start_drivers(now);
-        self.take_round(now);
+        self.gates_due = true;
+        self.round_due = true;
     }
 
     pub(super) fn request(&mut self, reply: oneshot::Sender<Result<(), CheckpointError>>) -> RequestId {
@@ -268,7 +289,9 @@ impl Coordinator {
 
     /// Starts the drivers of all held leases whose shards' parents are finished.
     pub(super) fn start_drivers(&mut self, now: Mono) {
-        if self.is_shutting_down() || !self.tenures.values().any(|tenure| matches!(tenure.driver, Driver::Waiting)) {
+        self.gates_due = false;
+        let waiting = |tenure: &Tenure| matches!(tenure.driver, Driver::Waiting) && !tenure.is_dead();
+        if self.is_shutting_down() || !self.tenures.values().any(waiting) {
             return;
         }
         let leases = self.known_leases(now);
@@ -278,7 +301,7 @@ impl Coordinator {
         let mut ready = Vec::new();
         let mut need_listing = false;
         for (key, tenure) in &self.tenures {
-            if !matches!(tenure.driver, Driver::Waiting) || tenure.is_dead() {
+            if !waiting(tenure) {
                 continue;
             }
             // Only a listing that was made after the lease was seen can prove that a parent is gone.
@@ -305,7 +328,11 @@ impl Coordinator {
             commands: self.commands.clone(),
             shutdown: self.stop_consumers.clone(),
         };
-        tenure.driver = Driver::Running(self.parts.env.spawn(TaskClass::Work, key.as_str(), consumer::run(start).boxed()));
+        let (ended, end) = oneshot::channel();
+        let task = self.parts.env.spawn(TaskClass::Work, key.as_str(), consumer::run(start, ended).boxed());
+        tenure.driver = Driver::Running(task.aborter());
+        let hold = tenure.id;
+        self.watch_driver(key.clone(), hold, task, end);
         self.parts.status.set_state(key, LeaseState::Processing);
     }
 

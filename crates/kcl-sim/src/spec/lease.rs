@@ -1,0 +1,20 @@
+//! Lease fencing: two workers, one lease, and a network that may deliver any write at any later time.
+//!
+//! The holder is the shipped [`HeldLease`](kcl_core::HeldLease), and rows change only through the shipped
+//! [`LeaseWrite::apply`](kcl_core::LeaseWrite::apply). The model adds what is around them: the network, takes that may
+//! follow any read (nobody waits for an expiry, so what holds here holds for every clock), crashes, and a user who
+//! asks for checkpoints. Invariants are named in `docs/testing.md`; `P` numbers are those of `docs/protocol.md`.
+
+mod bounds;
+mod model;
+mod rule;
+mod store;
+mod tenure;
+#[cfg(test)]
+mod tests;
+mod worker;
+
+pub use bounds::{Bounds, Mutant};
+pub use model::{Action, LeaseModel, State};
+pub use rule::Rule;
+pub use tenure::Want;

@@ -1,0 +1,59 @@
+/// How big the world is and what may happen in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// The highest lease counter. Writes beyond it stay in flight.
+    pub counter: u64,
+    /// How many writes may be in flight at the same time, those included that nobody waits for any more.
+    pub in_flight: usize,
+    /// How often a process may crash and be started again under its old name.
+    pub crashes: u8,
+    /// How often a tenure may be late for its deadline.
+    pub pauses: u8,
+    /// Whether the user may ask for a lower checkpoint after a higher one.
+    pub out_of_order: bool,
+    /// Whether the user may prepare a checkpoint.
+    pub prepares: bool,
+    /// Whether tenures store the children of the shard.
+    pub describes: bool,
+    /// Whether finished rows are deleted.
+    pub deletes: bool,
+    /// Whether a client library may send a write twice and answer with the second result.
+    pub twice: bool,
+    /// Whether other things may happen between the moment at which the store decides and the one at which its answer is
+    /// heard. Without it, answers come at once or are lost.
+    pub slow_answers: bool,
+    /// Whether a take that an older write of the same worker explains counts from when that one was sent.
+    pub strict_takes: bool,
+}
+
+impl Bounds {
+    /// The world for every change: seconds.
+    pub const SMALL: Self = Self {
+        counter: 4,
+        in_flight: 2,
+        crashes: 1,
+        pauses: 0,
+        out_of_order: false,
+        prepares: false,
+        describes: false,
+        deletes: false,
+        twice: false,
+        slow_answers: false,
+        strict_takes: false,
+    };
+}
+
+/// A known mistake, made in the surroundings or in the writes, that an invariant must catch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mutant {
+    /// M1: a checkpoint is stored without any condition.
+    UnconditionalCheckpoint,
+    /// M2: a checkpoint expects the owner, and any counter.
+    CheckpointExpectsOwnerOnly,
+    /// M3: a take leaves the counter as it is.
+    TakeKeepsCounter,
+    /// M4: a deleted row is created again with counter 0.
+    RowCreatedAgain,
+    /// M7: a checkpoint whose answer was lost is confirmed by owner and counter.
+    ConfirmedByOwnerAndCounter,
+}
