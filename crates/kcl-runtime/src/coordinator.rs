@@ -34,7 +34,7 @@ use tenures::{Aversions, Tenure};
 
 /// What the coordinator waits for, besides time.
 enum Event {
-    Answer(Completion),
+    Answer(Box<Completion>),
     Command(Option<Command>),
 }
 
@@ -149,7 +149,8 @@ impl Coordinator {
             };
             // Answers and commands take turns, so that neither keeps the other waiting.
             self.answers_first = !self.answers_first;
-            let (answer, command) = (completion.map(Event::Answer), mailbox.recv().map(Event::Command));
+            let (answer, command) =
+                (completion.map(|completion| Event::Answer(Box::new(completion))), mailbox.recv().map(Event::Command));
             let event = if self.answers_first {
                 race2(answer, command).map(Either::into_inner).left_future()
             } else {
@@ -157,7 +158,7 @@ impl Coordinator {
             };
             match race2(stopped, race2(event, wake)).await {
                 Either::First(()) => self.begin_shutdown(),
-                Either::Second(Either::First(Event::Answer(completion))) => self.complete(completion),
+                Either::Second(Either::First(Event::Answer(completion))) => self.complete(*completion),
                 Either::Second(Either::First(Event::Command(Some(command)))) => self.command(command),
                 // The coordinator holds a sender itself: the mailbox never closes before this task ends.
                 Either::Second(Either::First(Event::Command(None)) | Either::Second(())) => {}
