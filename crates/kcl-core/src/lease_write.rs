@@ -1,3 +1,7 @@
+mod update;
+
+pub use update::{Field, OwnerSwitches, Update};
+
 use crate::lease::same_members;
 use crate::{Checkpoint, HashKeyRange, Lease, LeaseCounter, LeaseKey, PendingCheckpoint, ShardId, WorkerId};
 
@@ -59,63 +63,6 @@ pub enum Expectation {
     NoChildren,
     /// The row exists and does not know its hash range.
     NoHashRange,
-}
-
-/// What a write does to one optional attribute.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Field<T> {
-    /// Left as it is.
-    Keep,
-    /// Set to this value.
-    Set(T),
-    /// Removed.
-    Remove,
-}
-
-/// What a write does to the count of owner switches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum OwnerSwitches {
-    /// Left as it is.
-    Keep,
-    /// One more.
-    AddOne,
-    /// Set to zero.
-    Reset,
-}
-
-/// The attributes that an update changes; the others, known or not, stay.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Update {
-    /// Whether the counter becomes the expected one plus one.
-    pub add_one: bool,
-    /// The owner.
-    pub owner: Field<WorkerId>,
-    /// The count of owner switches.
-    pub owner_switches: OwnerSwitches,
-    /// The checkpoint; its sub-sequence number is always written with it.
-    pub checkpoint: Option<Checkpoint>,
-    /// The proposed checkpoint and its state.
-    pub pending: Field<PendingCheckpoint>,
-    /// Whether the hand-over marker is removed.
-    pub remove_checkpoint_owner: bool,
-    /// The children.
-    pub children: Option<Vec<ShardId>>,
-    /// The hash range.
-    pub hash_range: Option<HashKeyRange>,
-}
-
-impl Update {
-    const NOTHING: Self = Self {
-        add_one: false,
-        owner: Field::Keep,
-        owner_switches: OwnerSwitches::Keep,
-        checkpoint: None,
-        pending: Field::Keep,
-        remove_checkpoint_owner: false,
-        children: None,
-        hash_range: None,
-    };
-    const HEARTBEAT: Self = Self { add_one: true, ..Self::NOTHING };
 }
 
 /// What a write does to the row.
@@ -303,58 +250,10 @@ impl LeaseWrite {
     }
 }
 
-impl Update {
-    fn applied_to(&self, row: &Lease) -> Lease {
-        let mut after = row.clone();
-        if self.add_one {
-            after.counter = row.counter.next();
-        }
-        match &self.owner {
-            Field::Keep => {}
-            Field::Set(owner) => after.owner = Some(owner.clone()),
-            Field::Remove => after.owner = None,
-        }
-        match self.owner_switches {
-            OwnerSwitches::Keep => {}
-            OwnerSwitches::AddOne => after.owner_switches = row.owner_switches.saturating_add(1),
-            OwnerSwitches::Reset => after.owner_switches = 0,
-        }
-        if let Some(checkpoint) = &self.checkpoint {
-            after.checkpoint = checkpoint.clone();
-        }
-        match &self.pending {
-            Field::Keep => {}
-            Field::Set(pending) => after.pending = Some(pending.clone()),
-            Field::Remove => after.pending = None,
-        }
-        if self.remove_checkpoint_owner {
-            after.checkpoint_owner = None;
-        }
-        if let Some(children) = &self.children {
-            after.children.clone_from(children);
-        }
-        after.hash_range = self.hash_range.or(row.hash_range);
-        after
-    }
-
-    const fn owner_after<'a>(&'a self, before: Option<&'a WorkerId>) -> Option<&'a WorkerId> {
-        match &self.owner {
-            Field::Keep => before,
-            Field::Set(owner) => Some(owner),
-            Field::Remove => None,
-        }
-    }
-
-    fn pending_is(&self, stored: Option<&PendingCheckpoint>) -> bool {
-        match &self.pending {
-            Field::Keep => true,
-            Field::Set(pending) => stored == Some(pending),
-            Field::Remove => stored.is_none(),
-        }
-    }
-}
-
 /// The stored row was not as a write expected it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the row is not as expected")]
 pub struct NotAsExpected;
+
+#[cfg(test)]
+mod tests;
