@@ -156,5 +156,5 @@ pub fn error_chain(error: &(dyn StdError + 'static)) -> String {
         }
         next = source.source();
     }
-    line
+    line.replace('\n', " ")
 }

@@ -162,6 +162,7 @@ impl Consumer {
             return self.wait(None, false).await;
         }
         let port = TenurePort {
+            parts: Arc::clone(&self.parts),
             info: self.info.clone(),
             tenancy: self.tenancy.clone(),
             cell: Arc::clone(&self.cell),

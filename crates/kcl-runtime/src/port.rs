@@ -2,15 +2,18 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use kcl_core::{
-    Admission, Checkpoint, CheckpointError, CheckpointPort, ExtendedSequenceNumber, LeaseInfo, PendingCheckpoint, RowChange,
+    Admission, Checkpoint, CheckpointError, CheckpointPort, ExtendedSequenceNumber, LeaseInfo, Measurement, PendingCheckpoint,
+    RowChange,
 };
 use tokio::sync::{mpsc, oneshot};
 
 use crate::cell::LeaseCell;
 use crate::command::{Command, Tenancy};
+use crate::parts::Parts;
 
 /// The checkpoint port of one tenure: checks the range here, and leaves the writing to the coordinator.
 pub(crate) struct TenurePort {
+    pub(crate) parts: Arc<Parts>,
     pub(crate) info: LeaseInfo,
     pub(crate) tenancy: Tenancy,
     pub(crate) cell: Arc<LeaseCell>,
@@ -42,6 +45,22 @@ impl CheckpointPort for TenurePort {
     }
 
     async fn checkpoint(&self, checkpoint: Checkpoint) -> Result<(), CheckpointError> {
+        let result = self.store(checkpoint).await;
+        self.measured(result)
+    }
+
+    async fn prepare(&self, pending: PendingCheckpoint) -> Result<(), CheckpointError> {
+        let admitted = self.cell.admit(&pending.checkpoint);
+        let result = match admitted {
+            Ok(_) => self.change(RowChange::Prepare(pending)).await,
+            Err(error) => Err(error),
+        };
+        self.measured(result)
+    }
+}
+
+impl TenurePort {
+    async fn store(&self, checkpoint: Checkpoint) -> Result<(), CheckpointError> {
         match self.cell.admit(&checkpoint)? {
             // A proposal that stands beside it is removed by a write all the same.
             Admission::AlreadyStored if self.cell.lease().pending.is_none() => Ok(()),
@@ -49,8 +68,11 @@ impl CheckpointPort for TenurePort {
         }
     }
 
-    async fn prepare(&self, pending: PendingCheckpoint) -> Result<(), CheckpointError> {
-        self.cell.admit(&pending.checkpoint)?;
-        self.change(RowChange::Prepare(pending)).await
+    /// Every call counts, also one that fails before anything is written.
+    fn measured(&self, result: Result<(), CheckpointError>) -> Result<(), CheckpointError> {
+        let success = if result.is_ok() { 1.0 } else { 0.0 };
+        let measurement = Measurement::count("ProcessTask", "UpdateLease.Success", success).of_shard(&self.info.shard_id);
+        self.parts.metrics.record(&measurement);
+        result
     }
 }

@@ -3,8 +3,8 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use kcl_core::{
-    ErrorKind, LeaseTiming, MetricsPublisher, ReadError, Shard, ShardFilter, ShardRecordProcessorFactory, StoreError,
-    WorkerConfig, WorkerId, check_listing, error_chain,
+    ConfigError, ErrorKind, LeaseTiming, MetricsPublisher, ReadError, Shard, ShardFilter, ShardRecordProcessorFactory,
+    StoreError, Wall, WorkerConfig, WorkerId, check_listing, error_chain,
 };
 use rand::RngExt;
 use tokio::sync::{mpsc, watch};
@@ -51,6 +51,7 @@ impl Worker {
         factory: Arc<dyn ShardRecordProcessorFactory>,
     ) -> Result<Self, StartError> {
         config.validate()?;
+        check_start(&config, backends.env.wall())?;
         let Backends { store, stream, metrics, publisher, env } = backends;
         let me = config.worker_id.clone().unwrap_or_else(|| made_up_id(&*env));
         let timing = LeaseTiming::from_failover(config.failover_time);
@@ -109,6 +110,19 @@ impl Worker {
 impl Drop for Worker {
     fn drop(&mut self) {
         self.stop.cancel();
+    }
+}
+
+/// Kinesis refuses to read from a moment in the future; a minute is left for clocks that differ.
+fn check_start(config: &WorkerConfig, now: Wall) -> Result<(), ConfigError> {
+    const TOLERANCE_MILLIS: i64 = 60_000;
+    match config.management.start_strategy.timestamp() {
+        Some(moment) if moment.unix_millis() > now.unix_millis().saturating_add(TOLERANCE_MILLIS) => Err(ConfigError {
+            setting: "start_strategy",
+            accepted: "a timestamp in Unix milliseconds that is not in the future",
+            value: moment.to_string(),
+        }),
+        _ => Ok(()),
     }
 }
 

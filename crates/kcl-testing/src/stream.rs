@@ -20,7 +20,8 @@ mod tests;
 /// A handle: clones share one stream, so that a test keeps one and gives the other to a worker. Shards are named
 /// `shardId-000000000000` and so on. Sequence numbers increase strictly over the whole stream, and creating or closing a
 /// shard takes one too, so a shard's records have gaps between them as on Kinesis. Time is what the test says: it starts
-/// at [`MemoryStream::START`] and moves only by [`set_now`](Self::set_now) and [`advance`](Self::advance).
+/// at [`MemoryStream::START`] and moves only by [`set_now`](Self::set_now) and [`advance`](Self::advance), unless the stream
+/// was made [in real time](Self::in_real_time).
 ///
 /// Reading never waits: at the tip it gives an empty event. Every call is done when its future is first polled.
 #[derive(Clone, Debug)]
@@ -35,6 +36,14 @@ impl MemoryStream {
     /// A stream whose open shards divide the hashes evenly. `shard_count` 0 counts as 1.
     pub fn new(name: impl Into<String>, shard_count: u32) -> Self {
         Self { state: Arc::new(Mutex::new(State::new(name.into(), shard_count))) }
+    }
+
+    /// As [`new`](Self::new), but records arrive at the machine's time until [`set_now`](Self::set_now) or
+    /// [`advance`](Self::advance) is called: for a consumer that starts at LATEST or at a timestamp of today.
+    pub fn in_real_time(name: impl Into<String>, shard_count: u32) -> Self {
+        let stream = Self::new(name, shard_count);
+        stream.lock().real_time = true;
+        stream
     }
 
     /// The stream's name.
@@ -150,13 +159,15 @@ impl MemoryStream {
 
     /// Sets the stream's time. It may go back.
     pub fn set_now(&self, now: Wall) {
-        self.lock().now = now;
+        let mut state = self.lock();
+        (state.now, state.real_time) = (now, false);
     }
 
     /// Moves the stream's time on, in whole milliseconds.
     pub fn advance(&self, by: Duration) {
         let mut state = self.lock();
         let millis = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+        state.real_time = false;
         state.now = Wall::from_unix_millis(state.now.unix_millis().saturating_add(millis));
     }
 
@@ -172,8 +183,18 @@ impl MemoryStream {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         // Every change is complete before anything can panic, so a panicking test leaves the stream whole.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.real_time {
+            state.now = machine_time().max(state.now);
+        }
+        state
     }
+}
+
+#[allow(clippy::disallowed_methods, reason = "a stream in real time is asked for by name")]
+fn machine_time() -> Wall {
+    let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Wall::from_unix_millis(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
 }
 
 #[async_trait]

@@ -63,7 +63,7 @@ impl ConsumerBuilder {
         self
     }
 
-    /// Sends measurements here. Default: nowhere.
+    /// Sends measurements here, besides CloudWatch if that is asked for. Default: nowhere.
     pub fn metrics(mut self, sink: impl MetricsSink) -> Self {
         self.metrics = Arc::new(sink);
         self
@@ -182,7 +182,13 @@ impl ConsumerBuilder {
     /// Makes the AWS backends that are called for and were not given.
     #[cfg(any(feature = "dynamo", feature = "kinesis", feature = "cloudwatch"))]
     fn connect(&mut self) -> Result<(), StartError> {
-        let Some(aws) = self.aws.take() else { return Ok(()) };
+        let Some(aws) = self.aws.take() else {
+            #[cfg(feature = "cloudwatch")]
+            if self.cloudwatch {
+                return Err(StartError::MissingBackend { missing: "AWS configuration for CloudWatch", call: "aws_config" });
+            }
+            return Ok(());
+        };
         if aws.http_client().is_none() && cfg!(not(feature = "default-https-client")) {
             return Err(StartError::NoHttpClient);
         }
@@ -198,7 +204,7 @@ impl ConsumerBuilder {
         #[cfg(feature = "cloudwatch")]
         if self.cloudwatch {
             let sink = Arc::new(kcl_metrics::CloudWatchSink::from_config(&aws, &self.config.application));
-            self.metrics = sink.clone();
+            self.metrics = Arc::new(Both(Arc::clone(&self.metrics), sink.clone()));
             self.publisher = Some(sink);
         }
         Ok(())
@@ -207,5 +213,17 @@ impl ConsumerBuilder {
     #[cfg(not(any(feature = "dynamo", feature = "kinesis", feature = "cloudwatch")))]
     const fn connect(&mut self) -> Result<(), StartError> {
         Ok(())
+    }
+}
+
+/// Two sinks that both get everything.
+#[cfg(feature = "cloudwatch")]
+struct Both(Arc<dyn MetricsSink>, Arc<dyn MetricsSink>);
+
+#[cfg(feature = "cloudwatch")]
+impl MetricsSink for Both {
+    fn record(&self, measurement: &kcl_core::Measurement) {
+        self.0.record(measurement);
+        self.1.record(measurement);
     }
 }

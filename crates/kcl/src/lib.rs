@@ -1,8 +1,8 @@
 //! A Kinesis Client Library for Rust.
 //!
 //! Many workers share the shards of a stream through leases in a DynamoDB table, read them, take KPL aggregates apart,
-//! hand user records to your processor in order and at least once, and checkpoint. Workers of this library and of the
-//! Java KCL 2.x can share one lease table at the same time.
+//! hand user records to your processor in order and at least once, and checkpoint. The lease table and the protocol are
+//! those of the Java KCL 2.x.
 //!
 //! ```no_run
 //! use kcl::{Checkpointer, Consumer, KinesisClientRecord, ManagementConfig, ShardRecordProcessor};

@@ -16,6 +16,8 @@ const CALL_LIMIT: Duration = Duration::from_secs(30);
 pub(super) struct Source {
     reader: Option<Box<dyn ShardReader>>,
     position: ReadPosition,
+    /// The checkpointed record: the first one that the stream gives, unless it has been trimmed.
+    expected: Option<SequenceNumber>,
 }
 
 impl Source {
@@ -38,7 +40,8 @@ impl Source {
             },
             Checkpoint::TrimHorizon | Checkpoint::ShardEnd => ReadPosition::TrimHorizon,
         };
-        Self { reader: None, position }
+        let expected = lease.checkpoint.position().map(|position| position.sequence_number.clone());
+        Self { reader: None, position, expected }
     }
 
     fn read_up_to(&mut self, position: &SequenceNumber) {
@@ -83,6 +86,18 @@ impl Consumer {
             tracing::info!(shard = %self.info.shard_id, failures = self.pacer.failures(), "reading works again");
         }
         self.pacer.read(sent, now, outcome);
+        let shard = &self.info.shard_id;
+        self.measure(Measurement::count("ProcessTask", "KinesisDataFetcher.getRecords.Success", 1.0).detailed().of_shard(shard));
+        if let Some(first) = event.records.first()
+            && let Some(expected) = self.source.expected.take().filter(|expected| first.sequence_number > *expected)
+        {
+            self.measure(Measurement::count("ProcessTask", "CheckpointTrimmed", 1.0).of_shard(shard));
+            tracing::error!(
+                %shard, checkpoint = %expected, first = %first.sequence_number,
+                "the checkpointed record has left the stream: unread records behind it may be lost; \
+                 lengthen the stream's retention or process faster"
+            );
+        }
         self.missing_since = None;
         if let Some(last) = event.records.last() {
             self.source.read_up_to(&last.sequence_number);

@@ -5,8 +5,8 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use kcl_core::{
     ErrorKind, HeldInput, Lease, LeaseKey, LeaseScan, LeaseWrite, Lineage, Measurement, Mono, PlannedTake, ReadError, RowChange,
-    Shard, ShardFilter, Standing, StoreError, TakeInput, WriteOutcome, check_listing, elect_leader, error_chain, plan_cleanup,
-    plan_shard_sync, plan_takes,
+    Shard, ShardFilter, Standing, StoreError, TakeInput, UnreadableRow, WriteOutcome, check_listing, elect_leader, error_chain,
+    plan_cleanup, plan_shard_sync, plan_takes,
 };
 
 use super::Coordinator;
@@ -36,15 +36,7 @@ impl Coordinator {
             }
         };
         self.store_answered("scan");
-        for row in scan.unreadable {
-            if self.unreadable.insert(row.key.clone()) {
-                tracing::warn!(
-                    row = row.key,
-                    reason = row.reason,
-                    "a row of the lease table is not readable and is skipped; repair or remove it"
-                );
-            }
-        }
+        self.name_unreadable(scan.unreadable);
         self.observer.see_scan(now, scan.leases);
         self.measure_leases();
         self.name_stalled(now);
@@ -54,6 +46,33 @@ impl Coordinator {
         }
         self.round_due = true;
         self.gates_due = true;
+    }
+
+    /// Names the rows that are not readable, ever more rarely; one that belongs to a shard means that nobody reads it.
+    fn name_unreadable(&mut self, rows: Vec<UnreadableRow>) {
+        let mut known = std::mem::take(&mut self.unreadable);
+        for row in rows {
+            let times = known.remove(&row.key).unwrap_or(0_u32).saturating_add(1);
+            let shards = self.listing.as_ref().map(|(_, shards)| shards.as_slice()).unwrap_or_default();
+            let of_shard = shards.iter().any(|shard| *shard.id == *row.key);
+            if of_shard {
+                self.measure(Measurement::count("TakeLeases", "UnreadableLeases", 1.0).of_worker(&self.parts.me));
+            }
+            if times.is_power_of_two() && of_shard {
+                tracing::error!(
+                    row = row.key,
+                    reason = row.reason,
+                    "a shard's lease is not readable: nobody reads this shard until its row is repaired or removed"
+                );
+            } else if times == 1 {
+                tracing::warn!(
+                    row = row.key,
+                    reason = row.reason,
+                    "a row of the lease table is not readable and is skipped; repair or remove it"
+                );
+            }
+            self.unreadable.insert(row.key, times);
+        }
     }
 
     /// A shard that makes no progress is never silent: it is measured, and named ever more rarely while that lasts. A lease

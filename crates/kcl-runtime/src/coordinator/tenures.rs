@@ -165,8 +165,6 @@ impl Coordinator {
                 Err(CheckpointError::Store(refusal.unwrap_or_else(bug)))
             }
         };
-        let success = if result.is_ok() { 1.0 } else { 0.0 };
-        self.measure(Measurement::count("ProcessTask", "UpdateLease.Success", success).of_shard(&key.shard_id()));
         if let Some(reply) = self.requests.remove(&request) {
             // Whoever asked may have stopped waiting.
             let _ = reply.send(result);

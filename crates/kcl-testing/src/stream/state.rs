@@ -15,6 +15,8 @@ pub(super) struct State {
     pub(super) next_shard: u64,
     pub(super) next_number: u64,
     pub(super) now: Wall,
+    /// Whether `now` follows the machine's clock.
+    pub(super) real_time: bool,
     /// How often the set of shards has changed.
     pub(super) reshards: u64,
     pub(super) horizon: Moment,
@@ -32,6 +34,7 @@ impl State {
             next_shard: 0,
             next_number: 1,
             now: MemoryStream::START,
+            real_time: false,
             reshards: 0,
             horizon: Moment { reshards: 0, at: MemoryStream::START },
             records_per_read: 10_000,
