@@ -25,7 +25,7 @@
 //!
 //! Logs go to standard error (`RUST_LOG`, `--log-json`), results to standard output.
 
-#![allow(clippy::print_stdout, reason = "standard output carries the results")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that talks to its user")]
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "a program uses tokio directly")]
 
 use std::path::PathBuf;
@@ -114,7 +114,7 @@ impl ShardRecordProcessor for Processor {
             && let Err(error) = file.append(self.shard(), &records.iter().map(record_name).collect::<Vec<_>>())
         {
             // A panic is how a processor says that it cannot go on: nothing is checkpointed, and the records come again.
-            panic!("cannot write to the record file: {error}");
+            panic!("{}", error_chain(&error));
         }
         self.output.ledger.see(self.shard(), &records);
 
@@ -180,7 +180,8 @@ async fn main() -> ExitCode {
         consume(&args, &settings).await
     };
     outcome.unwrap_or_else(|error| {
-        error!("{}", error_chain(&*error));
+        // Not through the log: whoever has turned that off needs to know all the same.
+        eprintln!("error: {}", error_chain(&*error));
         ExitCode::FAILURE
     })
 }
@@ -296,7 +297,7 @@ async fn consume_local(args: &Args, settings: &EnvironmentConfig) -> Result<Exit
     let outcome = outcome.and(shutdown(consumers).await);
 
     let report = ledger.report();
-    local_run::summarize(&report, &aws, args.table_name()).await?;
+    local_run::summarize(&report, &aws, args.stream_name(), args.table_name()).await?;
     println!("time:       {:.1} s with {} consumers", began.elapsed().as_secs_f64(), args.workers);
     println!("{report}");
     outcome?;

@@ -4,6 +4,11 @@
 //! lease table. They start one after the other, so that the later ones take shards from the earlier ones until all have
 //! about the same. Every move is printed, and at the end who processed how much and how much was processed twice.
 //!
+//! A record may come again when a lease moves. The new worker begins behind the last checkpoint that was stored, and the old
+//! one may have processed more than that: a worker that another takes a lease from learns of it only at its next renewal or
+//! checkpoint, which is then refused. The totals call such records `again`. No record is left out: `records` less `again` is
+//! how many different ones there were. An application makes its work safe to repeat.
+//!
 //! Without AWS, in two terminals (the first one prints the variables to `export` in the second):
 //!
 //! ```text

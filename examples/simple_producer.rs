@@ -48,7 +48,7 @@ const PROGRESS_PERIOD: Duration = Duration::from_secs(2);
 #[derive(Debug, Parser)]
 struct Args {
     /// The stream. It must exist.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = stream_name)]
     stream_name: String,
     /// How many records to put.
     #[arg(long, value_name = "NUMBER")]
@@ -65,6 +65,15 @@ struct Args {
     /// Log one JSON object a line.
     #[arg(long)]
     log_json: bool,
+}
+
+/// An empty name is what a shell makes of a variable that is not set; the service's answer to it helps nobody.
+fn stream_name(name: &str) -> Result<String, &'static str> {
+    if name.trim().is_empty() {
+        Err("the stream's name is empty; give the name of a stream that exists")
+    } else {
+        Ok(name.to_owned())
+    }
 }
 
 #[tokio::main]

@@ -72,14 +72,18 @@ fn progress(report: &Report, consumers: &[Consumer]) -> String {
 /// Says what the consumers left behind.
 ///
 /// # Errors
-/// If the lease table cannot be read.
+/// If the lease table or the list of shards cannot be read.
 #[allow(clippy::print_stdout, reason = "the summary is for whoever tries the library out")]
-pub async fn summarize(report: &Report, aws: &SdkConfig, table: &str) -> Result<(), BoxError> {
+pub async fn summarize(report: &Report, aws: &SdkConfig, stream: &str, table: &str) -> Result<(), BoxError> {
+    // The traffic splits a shard on its way, unless it was stopped before.
+    let listed = aws_sdk_kinesis::Client::new(aws).list_shards().stream_name(stream).send().await?;
+    let split =
+        if listed.shards().iter().any(|shard| shard.parent_shard_id().is_some()) { " and one was split in two" } else { "" };
     let leases = DynamoLeaseStore::from_config(aws, table).scan().await?.leases;
     let finished = leases.iter().filter(|lease| lease.checkpoint.is_shard_end()).count();
     let held = leases.iter().filter(|lease| lease.owner.is_some()).count();
     let Report { acknowledged, duplicates, deliveries, aggregated, shards, .. } = report;
-    println!("shards:     {shards} delivered records; the stream began with {SHARDS} and one was split in two");
+    println!("shards:     {shards} delivered records; the stream began with {SHARDS}{split}");
     println!("leases:     {} in the table, {finished} of finished shards, {held} still held", leases.len());
     println!("records:    {acknowledged} acknowledged, {deliveries} deliveries, {aggregated} of them out of aggregates");
     println!("duplicates: {duplicates} records delivered more than once");

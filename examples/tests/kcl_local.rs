@@ -22,11 +22,12 @@ fn a_port_that_is_taken_is_named() {
         [("--kinesis-port", "--dynamodb-port", "Kinesis"), ("--dynamodb-port", "--kinesis-port", "DynamoDB")]
     {
         let mut command = kcl_local();
-        command.args([flag, &port.to_string(), other, "0"]);
+        // The reason is no matter of the log.
+        command.args([flag, &port.to_string(), other, "0"]).env("RUST_LOG", "off");
         let mut process = Process::start(&mut command, &folder, service);
         assert_eq!(process.wait().code(), Some(1));
         let log = process.stderr();
-        assert!(log.contains(service) && log.contains(&format!("127.0.0.1:{port}")), "{log}");
+        assert!(log.starts_with("error: ") && log.contains(service) && log.contains(&format!("127.0.0.1:{port}")), "{log}");
         assert_eq!(process.stdout(), "");
     }
 }

@@ -25,7 +25,7 @@ pub(crate) fn check() -> Result<(), Failure> {
     verify(&last_line(command)?)
 }
 
-/// Runs the embedded servers until they are stopped.
+/// Runs the embedded servers until they are stopped. On Unix it returns only if they cannot be started.
 ///
 /// They are built together with the examples: alone, `cargo run` would choose other features of shared dependencies and
 /// compile the AWS crates once more.
@@ -36,9 +36,27 @@ pub(crate) fn local(arguments: &[String]) -> Result<(), Failure> {
         .lines()
         .find_map(|line| executable(line, "bin", "kcl-local"))
         .ok_or_else(|| Failure::new("cargo built no program named kcl-local: is it still declared in examples/Cargo.toml?"))?;
-    let status = Command::new(&program).args(arguments).status();
-    let status = status.map_err(|error| Failure::new(format!("cannot run the servers: {error}")))?;
+    run_in_place(Command::new(&program).args(arguments))
+}
+
+/// Runs the servers in place of this process, so that a signal to it reaches them.
+#[cfg(unix)]
+fn run_in_place(servers: &mut Command) -> Result<(), Failure> {
+    use std::os::unix::process::CommandExt as _;
+
+    let error = servers.exec();
+    Err(cannot_run(&error))
+}
+
+/// Runs the servers below this process and waits for them: a process cannot be replaced here.
+#[cfg(not(unix))]
+fn run_in_place(servers: &mut Command) -> Result<(), Failure> {
+    let status = servers.status().map_err(|error| cannot_run(&error))?;
     if status.success() { Ok(()) } else { Err(Failure::new(format!("the servers failed: {status}"))) }
+}
+
+fn cannot_run(error: &std::io::Error) -> Failure {
+    Failure::new(format!("cannot run the servers: {error}"))
 }
 
 /// The path of the `kind` of program (`example`, `bin`) `name`, if this line of cargo's JSON messages reports it as built.

@@ -58,7 +58,7 @@ pub use processor::{ShardRecordProcessor, ShardRecordProcessorFactory};
 pub use record::{KinesisClientRecord, Record};
 pub use sequence::{ExtendedSequenceNumber, InvalidSequenceNumber, SequenceNumber};
 pub use shard::{ChildShard, ReadPosition, Shard, ShardFilter};
-pub use shard_sync::{IncompleteListing, check_listing, child_lease, plan_shard_sync};
+pub use shard_sync::{IncompleteListing, check_listing, child_lease, plan_shard_sync, rows_to_check};
 pub use stream_reader::{ShardEndEvent, ShardEvent, ShardReader, StreamReader};
 pub use take::{PlannedTake, TakeInput, TakePlan, plan_takes};
 pub use time::{Mono, Wall};

@@ -46,6 +46,28 @@ pub fn plan_shard_sync(shards: &[Shard], leases: &[&Lease], start: StartStrategy
     sync.into_writes(start, now)
 }
 
+/// The rows that must be read, strongly consistent, before `writes` may create rows of closed shards: those of all their
+/// listed descendants.
+///
+/// A closed shard without a row may have been finished and cleaned up, and a scan that is old, or a read of that one row,
+/// does not show it: only a descendant that was read past its start does (protocol rule P10).
+pub fn rows_to_check(shards: &[Shard], writes: &[LeaseWrite]) -> BTreeSet<LeaseKey> {
+    let mut children: BTreeMap<&str, Vec<&Shard>> = BTreeMap::new();
+    for shard in shards {
+        shard.parents.iter().for_each(|parent| children.entry(parent).or_default().push(shard));
+    }
+    let mut rows = BTreeSet::new();
+    let mut open: Vec<&str> = writes.iter().map(|write| write.key().as_str()).collect();
+    while let Some(shard) = open.pop() {
+        for child in children.get(shard).into_iter().flatten() {
+            if rows.insert(LeaseKey::of_shard(&child.id)) {
+                open.push(&child.id);
+            }
+        }
+    }
+    rows
+}
+
 /// The lease of a shard that follows `parent`, whose records were all delivered: it starts at its oldest record. Where the
 /// parent was read from a timestamp and has no checkpoint, nothing of it may have been that new: then the child is read from
 /// the timestamp, too.

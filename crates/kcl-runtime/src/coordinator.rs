@@ -29,6 +29,7 @@ use crate::race::{Either, race2};
 use call::Completion;
 use creations::Creations;
 use health::StoreHealth;
+use rounds::SyncReads;
 use shutdown::Shutdown;
 use tenures::{Aversions, Tenure};
 
@@ -64,6 +65,7 @@ pub(crate) struct Coordinator {
     listing: Option<(Mono, Vec<Shard>)>,
     listing_since: Option<Mono>,
     sync_wanted: bool,
+    sync_reads: SyncReads,
     scanning: bool,
     scanned: bool,
     health: StoreHealth,
@@ -110,6 +112,7 @@ impl Coordinator {
             listing: Some((now, listing)),
             listing_since: None,
             sync_wanted: true,
+            sync_reads: SyncReads::default(),
             scanning: false,
             scanned: false,
             health: StoreHealth::default(),

@@ -7,6 +7,8 @@
 //! It prints the variables that lead any AWS SDK to these servers, one `export` a line, and stays until Ctrl-C or SIGTERM.
 //! Paste the lines into another shell and run the examples there. Everything is forgotten when it stops.
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that talks to its user")]
+
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -40,13 +42,13 @@ async fn main() -> ExitCode {
     match run(&args).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!("{}", error_chain(&*error));
+            // Not through the log: whoever has turned that off needs to know all the same.
+            eprintln!("error: {}", error_chain(&*error));
             ExitCode::FAILURE
         }
     }
 }
 
-#[allow(clippy::print_stdout, reason = "the variables are what this program is for")]
 async fn run(args: &Args) -> Result<(), Box<dyn std::error::Error>> {
     let signals = StopSignals::listen()?;
     let servers = LocalAws::start(args.kinesis_port, args.dynamodb_port)?;

@@ -11,6 +11,17 @@ use std::time::{Duration, Instant};
 /// Between two looks at something outside of this process, which cannot tell when it changes.
 pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(50);
 
+/// What programs read from the environment. A test sets it on the command if it wants it.
+const FOREIGN: [&str; 7] = [
+    "KINESIS_LEASES_TO_ACQUIRE",
+    "KINESIS_MAX_LEASES",
+    "KINESIS_START_STRATEGY",
+    "KINESIS_BATCH_LIMIT",
+    "RUST_LOG",
+    "AWS_PROFILE",
+    "AWS_SESSION_TOKEN",
+];
+
 /// The program of an example. `cargo test` builds it, and so does `cargo build --examples`.
 pub(crate) fn example(name: &str) -> PathBuf {
     let this = std::env::current_exe().unwrap();
@@ -60,10 +71,11 @@ impl Process {
         let (stdout, stderr) = (folder.join(format!("{name}.out")), folder.join(format!("{name}.log")));
         command.stdin(Stdio::null()).stdout(File::create(&stdout).unwrap()).stderr(File::create(&stderr).unwrap());
         // Settings of whoever runs the tests must not reach the program.
-        for variable in ["LEASES_TO_ACQUIRE", "MAX_LEASES", "START_STRATEGY", "BATCH_LIMIT"] {
-            command.env_remove(format!("KINESIS_{variable}"));
+        for variable in FOREIGN {
+            if command.get_envs().all(|(name, _)| name != variable) {
+                command.env_remove(variable);
+            }
         }
-        command.env_remove("RUST_LOG");
         Self { child: command.spawn().unwrap(), stdout, stderr }
     }
 
@@ -100,7 +112,16 @@ impl Process {
 
     /// Asks it to end, as container platforms do.
     pub(crate) fn terminate(&self) {
-        let status = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        self.signal("-TERM");
+    }
+
+    /// Asks it to end, as Ctrl-C does.
+    pub(crate) fn interrupt(&self) {
+        self.signal("-INT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let status = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
         assert!(status.success(), "no signal could be sent: {status}");
     }
 }

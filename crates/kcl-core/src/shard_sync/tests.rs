@@ -201,3 +201,16 @@ fn a_listing_must_cover_every_hash_once() {
     twice.iter_mut().filter(|shard| shard.id == *"4").for_each(|shard| shard.hash_range = HashKeyRange::FULL);
     assert!(check_listing(&twice).is_err());
 }
+
+#[test]
+fn closed_shards_are_created_only_after_their_descendants_were_read() {
+    let shards = graph_a();
+    let checked = |start| -> Vec<u8> {
+        let writes = plan_shard_sync(&shards, &[], start, NOW);
+        let mut rows: Vec<u8> = rows_to_check(&shards, &writes).iter().map(|key| key.parse().unwrap()).collect();
+        rows.sort_unstable();
+        rows
+    };
+    assert_eq!(checked(StartStrategy::Oldest), [6, 7, 8, 9, 10]);
+    assert_eq!(checked(StartStrategy::Latest), [] as [u8; 0], "open shards have none");
+}

@@ -6,7 +6,7 @@ use futures_util::FutureExt;
 use kcl_core::{
     ErrorKind, HeldInput, Lease, LeaseKey, LeaseScan, LeaseWrite, Lineage, Measurement, Mono, PlannedTake, ReadError, RowChange,
     Shard, ShardFilter, Standing, StoreError, TakeInput, UnreadableRow, WriteOutcome, check_listing, elect_leader, error_chain,
-    plan_cleanup, plan_shard_sync, plan_takes,
+    plan_cleanup, plan_shard_sync, plan_takes, rows_to_check,
 };
 
 use super::Coordinator;
@@ -22,6 +22,13 @@ const REFUSALS: u32 = 3;
 const TAKES_AT_ONCE: usize = 64;
 /// After how long without a read or a returned callback a shard is named.
 const STALLED: Duration = Duration::from_secs(60);
+
+/// The rows that a shard sync reads before it creates rows of closed shards.
+#[derive(Debug, Default)]
+pub(super) struct SyncReads {
+    under_way: BTreeSet<LeaseKey>,
+    done: BTreeSet<LeaseKey>,
+}
 
 impl Coordinator {
     pub(super) fn scanned(&mut self, result: Result<LeaseScan, StoreError>) {
@@ -40,10 +47,12 @@ impl Coordinator {
         self.observer.see_scan(now, scan.leases);
         self.measure_leases();
         self.name_stalled(now);
-        let first = !std::mem::replace(&mut self.scanned, true);
-        if first {
-            self.sync_shards(now);
+        self.scanned = true;
+        // Rows that were read before say nothing beside newer ones.
+        if self.sync_reads.under_way.is_empty() {
+            self.sync_reads = SyncReads::default();
         }
+        self.sync_shards(now);
         self.round_due = true;
         self.gates_due = true;
     }
@@ -190,10 +199,14 @@ impl Coordinator {
         }
         let row = match result {
             Ok(row) => row,
-            Err(error) => return self.store_failed("get", error.into()),
+            Err(error) => {
+                self.sync_row_was_read(now, key, false);
+                return self.store_failed("get", error.into());
+            }
         };
         self.store_answered("get");
         self.observer.see_row(now, key, row.clone());
+        self.sync_row_was_read(now, key, true);
         if let (Some((write, sent_at)), Some(row)) = (unknown_take, row)
             && write.explains(Some(&row))
         {
@@ -246,21 +259,42 @@ impl Coordinator {
     }
 
     /// Creates the leases that the last listing calls for, if this worker is to do it.
-    fn sync_shards(&mut self, now: Mono) {
-        if !self.sync_wanted || !self.scanned || !self.leads() {
+    pub(super) fn sync_shards(&mut self, now: Mono) {
+        if !self.sync_wanted || !self.scanned || !self.sync_reads.under_way.is_empty() || !self.leads() {
             return;
         }
         let Some((_, shards)) = &self.listing else { return };
-        self.sync_wanted = false;
         let leases = self.known_leases(now);
         let leases: Vec<&Lease> = leases.iter().collect();
         let start = self.parts.config.management.start_strategy;
         let writes = plan_shard_sync(shards, &leases, start, self.parts.env.wall());
+        let unread: BTreeSet<LeaseKey> =
+            rows_to_check(shards, &writes).into_iter().filter(|key| !self.sync_reads.done.contains(key)).collect();
+        if !unread.is_empty() {
+            self.sync_reads.under_way.clone_from(&unread);
+            return unread.into_iter().for_each(|key| self.read_row(key));
+        }
+        self.sync_wanted = false;
+        self.sync_reads = SyncReads::default();
         if !writes.is_empty() {
             tracing::info!(worker = %self.parts.me, shards = shards.len(), leases = writes.len(), "creating leases for shards");
         }
         self.creations.add(writes);
         self.send_creations(now);
+    }
+
+    /// A row that the shard sync waits for was read, or could not be.
+    fn sync_row_was_read(&mut self, now: Mono, key: &LeaseKey, read: bool) {
+        if !self.sync_reads.under_way.remove(key) {
+            return;
+        }
+        if read {
+            self.sync_reads.done.insert(key.clone());
+        }
+        // Rows that could not be read are asked for again after the next scan.
+        if self.sync_reads.under_way.is_empty() && read {
+            self.sync_shards(now);
+        }
     }
 
     /// Deletes the rows of finished shards that nobody needs any more.
