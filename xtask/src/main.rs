@@ -22,13 +22,14 @@ use failure::Failure;
 const USAGE: &str = "\
 usage: cargo xtask VERB
 
-  ci        the whole gate: fmt, tidy, deps, clippy, features, test, docs, examples
+  ci        the whole gate: fmt, tidy, deps, clippy, features, test, sim, docs, examples
   fmt       formatting is as rustfmt.toml wants it
   tidy      file sizes, leftovers, banned calls, lint inheritance, links
   deps      the crates depend only on what they may
   clippy    lints, warnings denied
   features  the library builds without any backend
   test      unit, integration and documentation tests
+  sim       the simulator: [--seeds N] [--from S], or --seed 0x… [--log]
   docs      the documentation builds without a warning
   examples  the examples build, and basic_consumer loses nothing in local mode
 
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
         "ci" if rest.is_empty() => answer(steps::run_all()),
         "fix" if rest.is_empty() => answer(steps::fix()),
         "local" => answer(example::local(&rest)),
+        "sim" => answer(steps::sim(&rest)),
         name => match steps::named(name) {
             Some(step) if rest.is_empty() => answer(steps::run(&step)),
             Some(_) => misuse(&format!("this verb takes no arguments: verb={name}")),

@@ -120,7 +120,7 @@ impl Coordinator {
             unreadable: BTreeMap::new(),
             next_scan: now,
             next_sync: now + parts.config.shard_sync_interval,
-            next_cleanup: now + parts.config.lease_cleanup_interval,
+            next_cleanup: now + parts.config.lease_cleanup_interval / 5,
             last_hold: 0,
             last_request: 0,
             stop,
@@ -213,7 +213,7 @@ impl Coordinator {
             }
         }
         if now >= self.next_cleanup {
-            self.next_cleanup = now + self.jittered(self.parts.config.lease_cleanup_interval);
+            self.next_cleanup = now + self.jittered(self.parts.config.lease_cleanup_interval / 5);
             self.clean_up(now);
         }
     }

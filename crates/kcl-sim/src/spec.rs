@@ -8,3 +8,6 @@ pub mod bfs;
 mod intern;
 pub mod lease;
 pub mod lineage;
+mod size;
+
+pub use size::Size;

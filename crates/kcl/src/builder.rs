@@ -113,7 +113,7 @@ impl ConsumerBuilder {
         self
     }
 
-    /// How often the leases of finished shards are looked at for deletion. Default 5 min.
+    /// How long the lease of a finished shard is kept at least. Default 5 min.
     pub const fn lease_cleanup_interval(mut self, interval: Duration) -> Self {
         self.config.lease_cleanup_interval = interval;
         self

@@ -38,7 +38,9 @@ pub struct WorkerConfig {
     /// How often the leader compares leases and shards (KCL: `leasesRecoveryAuditorExecutionFrequencyMillis`).
     /// Default 2 min, at least 1 s.
     pub shard_sync_interval: Duration,
-    /// How often finished leases are looked at for deletion (KCL: `completedLeaseCleanupIntervalMillis`). Default 5 min.
+    /// How long a finished lease is kept at least (KCL: `completedLeaseCleanupIntervalMillis`). Default 5 min, at least 1 s.
+    /// It must be longer than any request to the lease store can be under way: one that creates the row and arrives after
+    /// its deletion would bring the shard back.
     pub lease_cleanup_interval: Duration,
     /// The most user records in one call of `process_records` (no KCL option). Default 10,000, at least 1.
     pub max_records_per_call: usize,

@@ -297,12 +297,14 @@ impl Coordinator {
         }
     }
 
-    /// Deletes the rows of finished shards that nobody needs any more.
+    /// Deletes the rows of finished shards that nobody needs any more, once they have been finished for the clean-up
+    /// interval: a creation of such a row that is still on its way must find it (protocol rule P2).
     pub(super) fn clean_up(&mut self, now: Mono) {
         let finished: Vec<Lease> = self
             .tenures
             .values()
             .filter(|tenure| matches!(tenure.driver, Driver::Finished))
+            .filter(|tenure| tenure.ended_at.is_some_and(|at| now.since(at) >= self.parts.config.lease_cleanup_interval))
             .map(|tenure| tenure.cell.lease())
             .filter(|lease| lease.checkpoint.is_shard_end())
             .collect();

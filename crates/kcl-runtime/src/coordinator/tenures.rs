@@ -27,7 +27,8 @@ pub(super) struct Tenure {
     refusal: Option<Arc<StoreError>>,
     /// When its machine wants to be woken, as entered in the coordinator's list.
     wake_at: Option<Mono>,
-    ended: bool,
+    /// Since when the shard is known to be finished.
+    pub(super) ended_at: Option<Mono>,
 }
 
 /// The task that reads and processes the shard.
@@ -108,7 +109,7 @@ impl Coordinator {
         let held = HeldLease::new(id, self.parts.me.clone(), self.parts.timing, lease, sent_at).with_first_renewal(first_renewal);
         let driver = if finished { Driver::Finished } else { Driver::Waiting };
         let cell = Arc::new(LeaseCell::new(held));
-        let tenure = Tenure { cell, id, since: now, driver, refusal: None, wake_at: None, ended: finished };
+        let tenure = Tenure { cell, id, since: now, driver, refusal: None, wake_at: None, ended_at: finished.then_some(now) };
         self.tenures.insert(key.clone(), tenure);
         let input = if self.is_shutting_down() { HeldInput::ReleaseRequested } else { HeldInput::Tick };
         self.input(&key, input);
@@ -266,8 +267,9 @@ impl Coordinator {
 
     /// The end of a shard is durable: its children may start, here or elsewhere.
     fn shard_finished(&mut self, key: &LeaseKey) {
-        let Some(tenure) = self.tenures.get_mut(key).filter(|tenure| !tenure.ended) else { return };
-        tenure.ended = true;
+        let now = self.now();
+        let Some(tenure) = self.tenures.get_mut(key).filter(|tenure| tenure.ended_at.is_none()) else { return };
+        tenure.ended_at = Some(now);
         tracing::info!(worker = %self.parts.me, shard = %key, "shard finished");
         self.parts.status.set_state(key, LeaseState::Ended);
         self.gates_due = true;

@@ -30,10 +30,6 @@ impl<T: Hash + Eq> Interner<T> {
         number
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.inner.borrow().1.len()
-    }
-
     /// The value with this number. Panics if there is none: numbers come from here only.
     pub(super) fn value(&self, number: u32) -> Ref<'_, T> {
         Ref::map(self.inner.borrow(), |inner| &inner.1[number as usize])
@@ -53,10 +49,6 @@ impl<V> Default for Memo<V> {
 }
 
 impl<V: Clone> Memo<V> {
-    pub(super) fn len(&self) -> usize {
-        self.inner.borrow().1.len()
-    }
-
     /// What `compute` gives for `key`, computed once.
     pub(super) fn get(&self, key: &impl Hash, compute: impl FnOnce() -> V) -> V {
         let (number, new) = self.inner.borrow_mut().0.insert(fingerprint(key));

@@ -3,7 +3,7 @@
 //! The holder is the shipped [`HeldLease`](kcl_core::HeldLease), and rows change only through the shipped
 //! [`LeaseWrite::apply`](kcl_core::LeaseWrite::apply). The model adds what is around them: the network, takes that may
 //! follow any read (nobody waits for an expiry, so what holds here holds for every clock), crashes, and a user who
-//! asks for checkpoints. Invariants are named in `docs/testing.md`; `P` numbers are those of `docs/protocol.md`.
+//! asks for checkpoints. [`Rule`] lists what must hold; `P` numbers are those of `docs/protocol.md`.
 
 mod bounds;
 mod model;

@@ -1,6 +1,10 @@
+use crate::spec::Size;
+
 /// How big the world is and what may happen in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
+    /// How many workers there are, one or two.
+    pub workers: usize,
     /// The highest lease counter. Writes beyond it stay in flight.
     pub counter: u64,
     /// How many writes may be in flight at the same time, those included that nobody waits for any more.
@@ -9,8 +13,12 @@ pub struct Bounds {
     pub crashes: u8,
     /// How often a tenure may be late for its deadline.
     pub pauses: u8,
+    /// Whether the user may ask for something while something else that was asked for is not answered.
+    pub concurrent: bool,
     /// Whether the user may ask for a lower checkpoint after a higher one.
     pub out_of_order: bool,
+    /// Whether tenures are given up on purpose.
+    pub releases: bool,
     /// Whether the user may prepare a checkpoint.
     pub prepares: bool,
     /// Whether tenures store the children of the shard.
@@ -27,13 +35,16 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// The world for every change: seconds.
-    pub const SMALL: Self = Self {
-        counter: 4,
+    /// Two writes in flight, one crash, and nothing beyond takes, renewals, checkpoints and releases.
+    pub const PLAIN: Self = Self {
+        workers: 2,
+        counter: 2,
         in_flight: 2,
         crashes: 1,
         pauses: 0,
+        concurrent: false,
         out_of_order: false,
+        releases: true,
         prepares: false,
         describes: false,
         deletes: false,
@@ -41,6 +52,38 @@ impl Bounds {
         slow_answers: false,
         strict_takes: false,
     };
+
+    /// One worker whose user does not wait for answers.
+    pub const BUSY_USER: Self = Self {
+        workers: 1,
+        counter: 4,
+        in_flight: 1,
+        crashes: 0,
+        releases: false,
+        concurrent: true,
+        out_of_order: true,
+        prepares: true,
+        ..Self::PLAIN
+    };
+
+    /// The worlds to search, by name.
+    pub const fn worlds(size: Size) -> [(&'static str, Self); 6] {
+        let (plain, others, crashes, in_flight, late) = match size {
+            Size::Small => (2, 2, 0, 1, 0),
+            Size::Ci => (4, 2, 1, 2, 1),
+            Size::Nightly => (5, 3, 1, 2, 1),
+        };
+        let base = Self { counter: others, crashes, ..Self::PLAIN };
+        let alone = Self { workers: 1, crashes: 0, releases: false, ..base };
+        [
+            ("plain", Self { counter: plain, ..Self::PLAIN }),
+            ("answers that are slow and come twice", Self { slow_answers: true, twice: true, ..base }),
+            ("pauses", Self { pauses: 1, ..base }),
+            ("finished rows", Self { describes: true, deletes: true, in_flight, ..base }),
+            ("a busy user", Self::BUSY_USER),
+            ("one worker, slow and late", Self { pauses: late, describes: true, slow_answers: true, ..alone }),
+        ]
+    }
 }
 
 /// A known mistake, made in the surroundings or in the writes, that an invariant must catch.

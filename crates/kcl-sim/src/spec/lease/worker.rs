@@ -8,29 +8,49 @@ pub(super) enum Worker {
     /// It holds nothing and wants nothing.
     Idle,
     /// It waits for the answer to a take.
-    Taking { epoch: u8 },
+    Taking,
     /// The answer to its take was lost: the row decides.
-    Unsure { epoch: u8, write: LeaseWrite },
+    Unsure(LeaseWrite),
     /// It holds the lease, as far as it knows.
     Holding(Box<Tenure>),
 }
 
 impl Worker {
-    /// The number of its take.
-    pub(super) const fn epoch(&self) -> Option<u8> {
-        match self {
-            Self::Idle => None,
-            Self::Taking { epoch } | Self::Unsure { epoch, .. } => Some(*epoch),
-            Self::Holding(tenure) => Some(tenure.epoch),
-        }
-    }
-
     pub(super) fn tenure(&self) -> Option<&Tenure> {
         match self {
             Self::Holding(tenure) => Some(tenure),
             _ => None,
         }
     }
+}
+
+/// A text that two workers share only if they behave alike.
+///
+/// The machines compare times with each other and with now, and numbers of writes for equality: how long a process has
+/// lived makes no difference. So times are told relative to the clock, dates that are past and only waited for count as
+/// now, and numbers and the count of failures, of which every back-off here is independent, are left out. A field that
+/// this does not know is taken as it is, which costs states and never hides one.
+pub(super) fn behaviour(worker: &Worker) -> String {
+    let Some(clock) = worker.tenure().map(|tenure| tenure.clock.as_nanos()) else { return format!("{worker:?}") };
+    let text = format!("{worker:?}");
+    let mut key = String::with_capacity(text.len());
+    let mut rest = text.as_str();
+    while let Some(at) = rest.find(|c: char| c.is_ascii_digit()) {
+        let (before, from) = rest.split_at(at);
+        let (digits, after) = from.split_at(from.find(|c: char| !c.is_ascii_digit()).unwrap_or(from.len()));
+        key.push_str(before);
+        let value: u64 = digits.parse().unwrap_or_default();
+        if before.ends_with("Mono(") {
+            let is_date = before.ends_with("next_renewal: Mono(") || before.ends_with("retry_at: Mono(");
+            let value = if is_date { value.max(clock) } else { value };
+            key.push_str(&(i128::from(value) - i128::from(clock)).to_string());
+        } else if !["number: ", "failures: "].iter().any(|name| before.ends_with(name)) {
+            key.push_str(digits);
+        }
+        rest = after;
+    }
+    key.push_str(rest);
+    key
 }
 
 /// How the store answered.
@@ -58,21 +78,30 @@ pub(super) enum Leg {
     /// On its way to the store; nobody waits any more.
     Orphaned,
     /// Decided; the answer is on its way.
-    Back(Reply),
+    Back(Box<Reply>),
+}
+
+/// Which take a write belongs to, or is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Origin {
+    /// The one that its worker is about, or holds the lease by.
+    Current,
+    /// One that its worker has forgotten.
+    Former {
+        /// Whether no take was applied after it.
+        latest: bool,
+        /// Whether its tenure has ended by its own judgement.
+        ended: bool,
+    },
 }
 
 /// One write, from when it was sent until its answer was heard or lost.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Flight {
     pub(super) worker: u8,
-    pub(super) epoch: u8,
-    pub(super) number: u64,
+    pub(super) origin: Origin,
     pub(super) write: LeaseWrite,
-    /// By the clock of its tenure.
-    pub(super) sent_at: u64,
     pub(super) leg: Leg,
-    /// Whether its tenure has ended by its own judgement.
-    pub(super) ended: bool,
 }
 
 impl Flight {

@@ -1,7 +1,8 @@
 use kcl_core::{Change, Lease, LeaseWrite};
 
-use super::{Action, LeaseModel, NAMES, NONE, Reply, State};
-use crate::spec::lease::worker::{Flight, Leg, Worker};
+use super::{Action, LeaseModel, NAMES, NONE, State};
+use crate::spec::lease::store;
+use crate::spec::lease::worker::{Flight, Leg, Origin, Reply, Worker};
 
 fn row_text(row: Option<&Lease>) -> String {
     row.map_or_else(
@@ -14,6 +15,15 @@ fn row_text(row: Option<&Lease>) -> String {
     )
 }
 
+impl std::fmt::Display for Reply {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Applied(row) => write!(f, "applied {}", row_text(row.as_ref())),
+            Self::Rejected(row) => write!(f, "rejected {}", row_text(row.as_ref())),
+        }
+    }
+}
+
 fn write_text(write: &LeaseWrite) -> String {
     let position = match write.change() {
         Change::Update(update) => update.checkpoint.as_ref().map(|at| format!(" of {at}")).unwrap_or_default(),
@@ -24,8 +34,12 @@ fn write_text(write: &LeaseWrite) -> String {
 }
 
 fn flight_text(flight: &Flight) -> String {
-    let orphan = if flight.leg == Leg::Orphaned { " that nobody waits for" } else { "" };
-    format!("{}'s {} [tenure {}]{orphan}", NAMES[usize::from(flight.worker)], write_text(&flight.write), flight.epoch)
+    let orphan = match (&flight.leg, flight.origin) {
+        (Leg::Orphaned, Origin::Current) => " that it does not wait for",
+        (Leg::Orphaned, Origin::Former { .. }) => " of a former tenure",
+        _ => "",
+    };
+    format!("{}'s {}{orphan}", NAMES[usize::from(flight.worker)], write_text(&flight.write))
 }
 
 impl LeaseModel {
@@ -38,8 +52,7 @@ impl LeaseModel {
             Action::ServeAndLose(slot) => format!("the store gets {} and its answer is lost", flight(slot)),
             Action::Hear(slot) => {
                 let answer = match self.flight(state, slot).leg {
-                    Leg::Back(Reply::Applied(row)) => format!("applied {}", row_text(row.as_ref())),
-                    Leg::Back(Reply::Rejected(row)) => format!("rejected {}", row_text(row.as_ref())),
+                    Leg::Back(reply) => reply.to_string(),
                     _ => String::new(),
                 };
                 format!("the answer to {} arrives: {answer}", flight(slot))
@@ -61,22 +74,21 @@ impl LeaseModel {
 
     fn verdict(&self, state: &State, slot: usize) -> &'static str {
         let write = self.flight(state, slot).write;
-        let fits = crate::spec::lease::store::apply(self.mutant, &write, self.row(state).as_ref()).is_some();
+        let fits = store::apply(self.mutant, &write, self.row(state).as_ref()).is_some();
         if fits { "and applies it" } else { "and rejects it" }
     }
 
     pub(super) fn describe_state(&self, state: &State) -> String {
         let worker = |index: usize| match &*self.workers.value(state.workers[index]) {
             Worker::Idle => format!("{} idle", NAMES[index]),
-            Worker::Taking { .. } => format!("{} taking", NAMES[index]),
-            Worker::Unsure { .. } => format!("{} unsure of its take", NAMES[index]),
+            Worker::Taking => format!("{} taking", NAMES[index]),
+            Worker::Unsure(_) => format!("{} unsure of its take", NAMES[index]),
             Worker::Holding(tenure) => format!(
-                "{} holds {} [tenure {}] {:?} at {}",
+                "{} holds {} {:?} at {}",
                 NAMES[index],
                 row_text(Some(tenure.held.lease())),
-                tenure.epoch,
                 tenure.held.phase(),
-                tenure.clock
+                tenure.clock.as_nanos()
             ),
         };
         let flights = state.flights.iter().filter(|number| **number != NONE);

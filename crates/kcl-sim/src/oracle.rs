@@ -1,0 +1,74 @@
+//! The invariants, one file each. They know the record of a run and nothing of the library's decisions.
+
+mod s01_at_least_once;
+mod s02_order;
+mod s03_hand_over;
+mod s05_monotone;
+mod s07_fencing;
+mod s08_one_winner;
+mod s09_durable;
+mod s15_callbacks;
+mod v01_owned_and_read;
+mod v03_balance;
+mod v04_no_moves;
+mod v06_shutdown;
+mod view;
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::trace::Entry;
+
+/// What an oracle is told.
+#[derive(Clone, Copy, Debug)]
+pub struct Run<'a> {
+    /// Everything that happened, in order.
+    pub entries: &'a [Entry],
+    /// The failover time.
+    pub failover: Duration,
+}
+
+/// An invariant that did not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Its name, for example `S5`.
+    pub invariant: &'static str,
+    /// What was seen.
+    pub what: String,
+    /// Which entry showed it; the last one if only the whole run does.
+    pub entry: usize,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at entry {}: {}", self.invariant, self.entry, self.what)
+    }
+}
+
+/// The entry and the words.
+type Finding = (usize, String);
+type Oracle = fn(Run<'_>) -> Result<(), Finding>;
+
+const ORACLES: [(&str, Oracle); 12] = [
+    ("S1", s01_at_least_once::check),
+    ("S2", s02_order::check),
+    ("S3", s03_hand_over::check),
+    ("S5", s05_monotone::check),
+    ("S7", s07_fencing::check),
+    ("S8", s08_one_winner::check),
+    ("S9", s09_durable::check),
+    ("S15", s15_callbacks::check),
+    ("V1", v01_owned_and_read::check),
+    ("V3", v03_balance::check),
+    ("V4", v04_no_moves::check),
+    ("V6", v06_shutdown::check),
+];
+
+/// Every invariant that does not hold, with its first violation.
+pub fn audit(run: Run<'_>) -> Vec<Violation> {
+    let violation = |(invariant, check): &(&'static str, Oracle)| {
+        let (entry, what) = check(run).err()?;
+        Some(Violation { invariant, what, entry })
+    };
+    ORACLES.iter().filter_map(violation).collect()
+}

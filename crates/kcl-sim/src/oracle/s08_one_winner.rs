@@ -1,0 +1,19 @@
+//! S8: in one life of a row each counter is produced by one write, and counters only grow, by one.
+
+use super::{Finding, Run};
+use kcl_core::Verb;
+
+pub(super) fn check(run: Run<'_>) -> Result<(), Finding> {
+    for (index, write) in run.writes() {
+        let (Some(before), Some(after)) = (&write.before, &write.after) else { continue };
+        let expected = if write.write.verb() == Verb::Describe { before.counter } else { before.counter.next() };
+        if after.counter != expected {
+            let verb = write.write.verb().name();
+            return Err((
+                index,
+                format!("{verb} took the counter of {} from {} to {}", after.key, before.counter, after.counter),
+            ));
+        }
+    }
+    Ok(())
+}

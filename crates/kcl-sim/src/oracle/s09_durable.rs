@@ -1,0 +1,30 @@
+//! S9: a checkpoint that was answered with success is stored, at least as far, at that moment.
+
+use std::collections::BTreeMap;
+
+use kcl_core::LeaseKey;
+
+use super::{Finding, Run};
+use crate::trace::{Answer, Event};
+
+pub(super) fn check(run: Run<'_>) -> Result<(), Finding> {
+    // A finished row may be deleted meanwhile: what was stored counts.
+    let mut stored = BTreeMap::new();
+    for (index, entry) in run.entries.iter().enumerate() {
+        match &entry.event {
+            Event::Write(write) => {
+                if let (true, Some(row)) = (write.applied, &write.after) {
+                    stored.insert(row.key.clone(), row.checkpoint.clone());
+                }
+            }
+            Event::Answered(tenure, checkpoint, Answer::Stored) => {
+                let row = stored.get(&LeaseKey::of_shard(&tenure.shard));
+                if row.is_none_or(|row| row < checkpoint) {
+                    return Err((index, format!("{checkpoint} was acknowledged to {tenure:?}, stored is {row:?}")));
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,78 @@
+//! S15: `initialize` once; calls of a tenure never overlap; after `shard_ended` no records; `shutdown_requested` at most
+//! once; `lease_lost` at most once and last, and a checkpoint in it answers that the lease is lost; nothing after a panic.
+
+use std::collections::BTreeMap;
+
+use super::{Finding, Run};
+use crate::trace::{Answer, Call, Event, Tenure};
+
+#[derive(Default)]
+struct State {
+    busy: bool,
+    ended: bool,
+    shut_down: bool,
+    lost: bool,
+    panicked: bool,
+}
+
+impl State {
+    /// What is wrong with this call now.
+    fn begin(&mut self, call: &Call) -> Option<&'static str> {
+        if self.busy || self.lost || self.panicked {
+            return Some("begins although another call runs or nothing may follow");
+        }
+        self.busy = true;
+        match call {
+            Call::Initialize(_) => return Some("begins a second time"),
+            Call::Process(positions) => {
+                if self.ended || self.shut_down || positions.is_empty() {
+                    return Some("comes after the end, or is empty");
+                }
+            }
+            Call::ShardEnded => {
+                if self.shut_down {
+                    return Some("comes after the shutdown");
+                }
+                self.ended = true;
+            }
+            Call::ShutdownRequested => {
+                if std::mem::replace(&mut self.shut_down, true) {
+                    return Some("comes twice");
+                }
+            }
+            Call::LeaseLost => self.lost = true,
+        }
+        None
+    }
+}
+
+pub(super) fn check(run: Run<'_>) -> Result<(), Finding> {
+    let mut tenures: BTreeMap<&Tenure, State> = BTreeMap::new();
+    for (index, entry) in run.entries.iter().enumerate() {
+        match &entry.event {
+            Event::Begin(tenure, call) => {
+                let known = tenures.contains_key(tenure);
+                if !known && matches!(call, Call::Initialize(_)) {
+                    tenures.insert(tenure, State { busy: true, ..State::default() });
+                } else if !known {
+                    return Err((index, format!("{tenure:?}: {call:?} comes before initialize")));
+                } else if let Some(wrong) = tenures.entry(tenure).or_default().begin(call) {
+                    return Err((index, format!("{tenure:?}: {call:?} {wrong}")));
+                }
+            }
+            Event::End(tenure) => tenures.entry(tenure).or_default().busy = false,
+            Event::Panic(tenure) => {
+                let state = tenures.entry(tenure).or_default();
+                state.panicked = true;
+                state.busy = false;
+            }
+            Event::Answered(tenure, checkpoint, answer)
+                if tenures.get(tenure).is_some_and(|state| state.lost) && *answer != Answer::LeaseLost =>
+            {
+                return Err((index, format!("{tenure:?}: after the loss {checkpoint} was answered {answer:?}")));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}

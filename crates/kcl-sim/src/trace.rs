@@ -1,0 +1,196 @@
+//! What happened in a run, in order: the only thing that oracles see.
+
+use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use kcl_core::{Checkpoint, CheckpointError, ExtendedSequenceNumber, Lease, LeaseWrite, ShardId, WorkerId};
+
+use crate::exec::{NodeId, Sim};
+use crate::world::{Api, Fate};
+
+/// One tenure as the application sees it: one processor.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Tenure {
+    /// The process.
+    pub node: NodeId,
+    /// The shard.
+    pub shard: ShardId,
+    /// Its number in the run, from 1.
+    pub number: u64,
+}
+
+/// A callback.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Call {
+    /// `initialize`, with the position at which it was told that reading begins.
+    Initialize(Checkpoint),
+    /// `process_records`, with the positions handed over.
+    Process(Vec<ExtendedSequenceNumber>),
+    /// `shard_ended`.
+    ShardEnded,
+    /// `shutdown_requested`.
+    ShutdownRequested,
+    /// `lease_lost`.
+    LeaseLost,
+}
+
+/// How a checkpoint was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Answer {
+    /// Durable.
+    Stored,
+    /// The lease is lost.
+    LeaseLost,
+    /// Anything else.
+    Refused,
+}
+
+impl From<&Result<(), CheckpointError>> for Answer {
+    fn from(result: &Result<(), CheckpointError>) -> Self {
+        match result {
+            Ok(()) => Self::Stored,
+            Err(CheckpointError::LeaseLost) => Self::LeaseLost,
+            Err(_) => Self::Refused,
+        }
+    }
+}
+
+/// A write as the store's server decided it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Applied {
+    /// Who sent it.
+    pub node: NodeId,
+    /// When it was sent.
+    pub sent: Duration,
+    /// What was sent.
+    pub write: LeaseWrite,
+    /// The row before.
+    pub before: Option<Lease>,
+    /// The row after, if it was applied and is no deletion.
+    pub after: Option<Lease>,
+    /// Whether it was applied.
+    pub applied: bool,
+}
+
+/// The parts of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Stage {
+    /// Faults begin.
+    Chaos,
+    /// No more faults; everything cut or paused comes back.
+    Heal,
+    /// Everything should have settled.
+    Quiet,
+    /// Quiet is over; workers shut down.
+    Shutdown,
+    /// All workers have stopped.
+    Audit,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[allow(clippy::large_enum_variant, reason = "most events are of the large kind")]
+pub enum Event {
+    /// The run enters a part.
+    Enter(Stage),
+    /// A process starts.
+    Started(NodeId, WorkerId),
+    /// A process is killed.
+    Killed(NodeId),
+    /// A process is stopped as by SIGSTOP.
+    Paused(NodeId),
+    /// It goes on.
+    Resumed(NodeId),
+    /// A process cannot reach the store.
+    Cut(NodeId),
+    /// It can again.
+    Joined(NodeId),
+    /// A worker stopped: by itself, or after it was asked to. What it said.
+    Stopped(NodeId, Result<(), String>),
+    /// A call of the store or the stream meets a fault.
+    Fault(NodeId, Api, u64, Fate),
+    /// The store decided a write.
+    Write(Applied),
+    /// A record was put.
+    Put(ShardId, ExtendedSequenceNumber),
+    /// Shards were closed and others opened.
+    Reshard(Vec<ShardId>, Vec<ShardId>),
+    /// A shard was read.
+    Read(NodeId, ShardId),
+    /// A callback begins.
+    Begin(Tenure, Call),
+    /// The records of the callback that began last in this tenure are processed; it may still checkpoint.
+    Processed(Tenure),
+    /// The callback that began last in this tenure returned.
+    End(Tenure),
+    /// The callback that began last in this tenure panics.
+    Panic(Tenure),
+    /// A checkpoint is asked for.
+    Asked(Tenure, Checkpoint),
+    /// It was answered.
+    Answered(Tenure, Checkpoint, Answer),
+}
+
+/// An event and its time since the start.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Entry {
+    /// When.
+    pub at: Duration,
+    /// What.
+    pub event: Event,
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:>12.6} ", self.at.as_secs_f64())?;
+        let Event::Write(Applied { node, sent, write, before, after, applied }) = &self.event else {
+            return write!(f, "{:?}", self.event);
+        };
+        let row = |row: &Option<Lease>| match row {
+            Some(row) => format!("{:?}@{} {}", row.owner, row.counter, row.checkpoint),
+            None => "-".to_owned(),
+        };
+        let verdict = if *applied { "applied" } else { "rejected" };
+        let (verb, key, sent) = (write.verb().name(), write.key(), sent.as_secs_f64());
+        write!(f, "{node:?} {verb} {key} {verdict}, sent {sent:.6}: {} -> {}", row(before), row(after))
+    }
+}
+
+/// The record of a run. A handle: clones share it.
+#[derive(Clone, Debug)]
+pub struct Trace {
+    sim: Sim,
+    entries: Arc<Mutex<Vec<Entry>>>,
+}
+
+impl Trace {
+    /// An empty record.
+    pub fn new(sim: Sim) -> Self {
+        Self { sim, entries: Arc::default() }
+    }
+
+    fn entries(&self) -> MutexGuard<'_, Vec<Entry>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds an event that happens now.
+    pub fn add(&self, event: Event) {
+        let at = self.sim.now();
+        self.entries().push(Entry { at, event });
+    }
+
+    /// Everything so far.
+    pub fn take(&self) -> Vec<Entry> {
+        std::mem::take(&mut *self.entries())
+    }
+}
+
+/// A number that stands for the whole record.
+pub fn hash(entries: &[Entry]) -> u64 {
+    // Its keys are fixed, unlike those of a map's hasher.
+    let mut hasher = DefaultHasher::new();
+    entries.hash(&mut hasher);
+    hasher.finish()
+}
