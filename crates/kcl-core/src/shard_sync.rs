@@ -156,7 +156,11 @@ impl<'a> Sync<'a> {
         let parents = self.listed_parents(shard);
         let descends = |parent: &&str| self.is_settled(parent) || self.descends.get(*parent) == Some(&true);
         let descending: BTreeSet<&str> = parents.iter().copied().filter(descends).collect();
-        let starts = parents.iter().any(|parent| descending.contains(parent) || self.wanted.contains(parent));
+        // A parent that the stream has forgotten and that has a row was to be read: the child follows it all the same.
+        let follows_forgotten =
+            shard.parents.iter().any(|parent| !self.shards.contains_key(parent.as_str()) && self.has_lease(parent));
+        let starts =
+            follows_forgotten || parents.iter().any(|parent| descending.contains(parent) || self.wanted.contains(parent));
         if starts {
             for parent in parents {
                 self.plan_parent(parent, descending.contains(parent));
@@ -193,13 +197,24 @@ impl<'a> Sync<'a> {
     /// A shard below an ended one that has neither a row nor a descendant with one was left out by mistake. With such a
     /// descendant it was left out by the start position.
     fn cover_children_of_ended(&mut self, shards: &'a [Shard]) {
+        let planned = self.ancestors_of_planned();
         for shard in shards {
-            let known = self.is_settled(&shard.id) || self.lineage.has_descendant_row(&shard.id);
+            let followed = self.lineage.has_descendant_row(&shard.id) || planned.contains(shard.id.as_str());
+            let known = self.is_settled(&shard.id) || followed;
             let follows = shard.parents.iter().any(|parent| self.lineage.is_known_ended(parent));
             if !known && follows && !self.has_open_parent(shard) {
                 self.planned.insert(&shard.id, Checkpoint::TrimHorizon);
             }
         }
+    }
+
+    fn ancestors_of_planned(&self) -> BTreeSet<&'a str> {
+        let mut found = BTreeSet::new();
+        let mut open: Vec<&'a str> = self.planned.keys().copied().collect();
+        while let Some(shard) = open.pop().and_then(|id| self.shards.get(id)) {
+            open.extend(self.listed_parents(shard).into_iter().filter(|parent| found.insert(*parent)));
+        }
+        found
     }
 
     fn into_writes(self, start: StartStrategy, now: Wall) -> Vec<LeaseWrite> {

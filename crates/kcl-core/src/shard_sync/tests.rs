@@ -214,3 +214,15 @@ fn closed_shards_are_created_only_after_their_descendants_were_read() {
     assert_eq!(checked(StartStrategy::Oldest), [6, 7, 8, 9, 10]);
     assert_eq!(checked(StartStrategy::Latest), [] as [u8; 0], "open shards have none");
 }
+
+#[test]
+fn the_child_of_a_forgotten_shard_waits_for_the_end_of_its_row() {
+    // Shard 0 was left unread for longer than the retention: the listing shows only what follows it.
+    let mut shards = stream(&[(0, &[]), (1, &[]), (2, &[0, 1])]);
+    let rows = leases_of(&shards, &[0, 1], &Checkpoint::Latest);
+    shards.retain(|shard| shard.id != *"0");
+    assert_eq!(planned(&shards, &rows, StartStrategy::Latest), [], "not at LATEST: its records would be skipped");
+    let mut ended = rows;
+    ended[0].checkpoint = Checkpoint::ShardEnd;
+    assert_eq!(planned(&shards, &ended, StartStrategy::Latest), [(2, Checkpoint::TrimHorizon)]);
+}
