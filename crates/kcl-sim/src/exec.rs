@@ -2,16 +2,20 @@
 //! only when nothing is ready.
 
 mod clock;
+mod core;
 mod env;
 mod node;
 mod ready;
+mod schedule;
 mod sim;
 mod sleep;
 
+pub use self::core::{Cancel, Stuck};
 pub use clock::ClockSpec;
 pub use env::NodeEnv;
 pub use node::NodeId;
-pub use sim::{Sim, Stuck};
+pub use schedule::Policy;
+pub use sim::Sim;
 pub use sleep::Sleep;
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod s07_fencing;
 mod s08_one_winner;
 mod s09_durable;
 mod s15_callbacks;
+mod shelf;
 mod v01_owned_and_read;
 mod v03_balance;
 mod v04_no_moves;
@@ -15,8 +16,9 @@ mod v06_shutdown;
 mod view;
 
 use std::fmt;
-use std::time::Duration;
 
+use crate::exec::Stuck;
+use crate::scenario::Options;
 use crate::trace::Entry;
 
 /// What an oracle is told.
@@ -24,8 +26,10 @@ use crate::trace::Entry;
 pub struct Run<'a> {
     /// Everything that happened, in order.
     pub entries: &'a [Entry],
-    /// The failover time.
-    pub failover: Duration,
+    /// What the run was made of.
+    pub options: &'a Options,
+    /// Its seed.
+    pub seed: u64,
 }
 
 /// An invariant that did not hold.
@@ -65,10 +69,12 @@ const ORACLES: [(&str, Oracle); 12] = [
 ];
 
 /// Every invariant that does not hold, with its first violation.
-pub fn audit(run: Run<'_>) -> Vec<Violation> {
+pub fn audit(run: Run<'_>, stuck: Option<&Stuck>) -> Vec<Violation> {
     let violation = |(invariant, check): &(&'static str, Oracle)| {
         let (entry, what) = check(run).err()?;
         Some(Violation { invariant, what, entry })
     };
-    ORACLES.iter().filter_map(violation).collect()
+    // V7: no deadlock, no livelock, no panic of the library.
+    let stuck = stuck.map(|stuck| Violation { invariant: "V7", what: stuck.to_string(), entry: run.last() });
+    stuck.into_iter().chain(ORACLES.iter().filter_map(violation)).collect()
 }

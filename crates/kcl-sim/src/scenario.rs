@@ -1,11 +1,20 @@
-//! Runs made from a seed.
+//! Runs: what they are made of, what happens in them, and how they went.
 
+mod action;
+mod coverage;
+mod happenings;
 mod nemesis;
 mod options;
-mod regressions;
+mod plan;
 mod report;
+mod seeds;
 pub mod swarm;
+mod sweep;
 
+pub use action::{Action, ActionKind, Replacement};
+pub use coverage::Coverage;
 pub use options::Options;
-pub use regressions::{REGRESSIONS, seed_of};
+pub use plan::Plan;
 pub use report::Report;
+pub use seeds::seed_of;
+pub use sweep::Sweep;

@@ -5,9 +5,13 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use kcl_core::{Checkpoint, CheckpointError, ExtendedSequenceNumber, Lease, LeaseWrite, ShardId, WorkerId};
+use kcl_core::{
+    Checkpoint, CheckpointError, ErrorKind, ExtendedSequenceNumber, Lease, LeaseKey, LeaseWrite, ReadPosition, SequenceNumber,
+    Shard, ShardFilter, ShardId, Verb, WorkerId,
+};
 
 use crate::exec::{NodeId, Sim};
+use crate::scenario::Action;
 use crate::world::{Api, Fate};
 
 /// One tenure as the application sees it: one processor.
@@ -57,6 +61,17 @@ impl From<&Result<(), CheckpointError>> for Answer {
     }
 }
 
+/// How a write was answered, as its sender sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Told {
+    /// It was applied.
+    Applied,
+    /// The row was not as expected.
+    Rejected,
+    /// An error.
+    Failed(ErrorKind),
+}
+
 /// A write as the store's server decided it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Applied {
@@ -95,30 +110,52 @@ pub enum Stage {
 pub enum Event {
     /// The run enters a part.
     Enter(Stage),
+    /// The nemesis does something.
+    Nemesis(Action),
     /// A process starts.
     Started(NodeId, WorkerId),
     /// A process is killed.
     Killed(NodeId),
     /// A process is stopped as by SIGSTOP.
     Paused(NodeId),
+    /// A process is stopped because its machine is suspended.
+    Suspended(NodeId),
     /// It goes on.
     Resumed(NodeId),
     /// A process cannot reach the store.
     Cut(NodeId),
     /// It can again.
     Joined(NodeId),
+    /// A worker is asked to shut down.
+    AskedToStop(NodeId),
     /// A worker stopped: by itself, or after it was asked to. What it said.
     Stopped(NodeId, Result<(), String>),
-    /// A call of the store or the stream meets a fault.
+    /// A call of the store or the stream is made.
+    Called(NodeId, Api),
+    /// The how many'th call of this kind by this node meets a fault.
     Fault(NodeId, Api, u64, Fate),
     /// The store decided a write.
     Write(Applied),
-    /// A record was put.
-    Put(ShardId, ExtendedSequenceNumber),
-    /// Shards were closed and others opened.
-    Reshard(Vec<ShardId>, Vec<ShardId>),
-    /// A shard was read.
-    Read(NodeId, ShardId),
+    /// The sender of a write got its answer.
+    Told(NodeId, Verb, LeaseKey, Told),
+    /// Somebody edited a row by hand: the row before and after.
+    Edited(LeaseKey, Option<Lease>, Option<Lease>),
+    /// A user record was put, with this partition key.
+    Put(ShardId, ExtendedSequenceNumber, String),
+    /// Shards were closed and others opened. The first one opens the shards of the beginning.
+    Reshard(Vec<ShardId>, Vec<Shard>),
+    /// Retention removed the records of a shard before this one.
+    Trimmed(ShardId, SequenceNumber),
+    /// Retention removed a closed shard.
+    Removed(ShardId),
+    /// The shards that a listing showed.
+    Listed(NodeId, ShardFilter, Vec<ShardId>),
+    /// A shard was opened for reading.
+    Opened(NodeId, ShardId, ReadPosition),
+    /// A shard was read: its first record, how many stored records, and the number of children named if it ended.
+    Read(NodeId, ShardId, Option<SequenceNumber>, usize, Option<usize>),
+    /// A measurement that says that something is wrong with a shard.
+    Alarm(NodeId, &'static str, ShardId),
     /// A callback begins.
     Begin(Tenure, Call),
     /// The records of the callback that began last in this tenure are processed; it may still checkpoint.

@@ -1,15 +1,24 @@
 //! What workers live in: a lease table on a server of its own, a stream, and the application's processors.
 
+mod behaviour;
 mod fate;
+mod measure;
 mod mutant;
 mod processor;
+mod producer;
 mod store;
+mod store_client;
 mod stream;
+mod stream_client;
 mod worker;
 
-pub use fate::{Api, Fate, FaultMix};
+pub use behaviour::Behaviour;
+pub use fate::{Api, Call, Fate, FaultKind, FaultMix, FaultPlan};
 pub use mutant::Mutant;
-pub use processor::{Behaviour, Processors};
-pub use store::{StoreClient, StoreServer};
-pub use stream::{StreamClient, StreamServer};
+pub use processor::Processors;
+pub use producer::produce;
+pub use store::{Edit, StoreServer};
+pub use store_client::StoreClient;
+pub use stream::StreamServer;
+pub use stream_client::StreamClient;
 pub use worker::Host;

@@ -22,16 +22,23 @@ impl NodeEnv {
 
 impl Env for NodeEnv {
     fn now(&self) -> Mono {
-        self.sim.clock(self.node).local(self.sim.now())
+        self.sim.mono(self.node)
     }
 
     fn wall(&self) -> Wall {
-        let passed = i64::try_from(self.sim.now().as_millis()).unwrap_or(i64::MAX);
+        let passed = i64::try_from(self.sim.now().as_millis()).unwrap_or(i64::MAX).saturating_add(self.sim.wall_ahead(self.node));
         Wall::from_unix_millis(MemoryStream::START.unix_millis().saturating_add(passed))
     }
 
     fn sleep_until(&self, at: Mono) -> BoxFuture<'static, ()> {
-        self.sim.sleep_until(self.sim.clock(self.node).global(at)).boxed()
+        let (sim, node) = (self.sim.clone(), self.node);
+        let sleep = async move {
+            // Again after a suspend in which the node's clock stood still.
+            while sim.mono(node) < at {
+                sim.sleep_until(sim.moment_of(node, at)).await;
+            }
+        };
+        sleep.boxed()
     }
 
     fn spawn(&self, _class: TaskClass, name: &str, task: BoxFuture<'static, ()>) -> TaskHandle {

@@ -18,11 +18,10 @@ impl Ready {
         self.list().insert(task);
     }
 
-    /// Takes the task that `pick` chooses from so many; `None` if there is none.
-    pub(super) fn take(&self, pick: impl FnOnce(usize) -> usize) -> Option<u64> {
+    /// Takes the task that `pick` chooses; `None` if it chooses none.
+    pub(super) fn take(&self, pick: impl FnOnce(&BTreeSet<u64>) -> Option<u64>) -> Option<u64> {
         let mut list = self.list();
-        let count = list.len();
-        let task = if count == 0 { None } else { list.iter().nth(pick(count)).copied() }?;
+        let task = pick(&list)?;
         list.remove(&task);
         Some(task)
     }

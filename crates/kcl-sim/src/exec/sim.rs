@@ -8,30 +8,17 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use kcl_core::Mono;
 use kcl_runtime::{SeededRng, TaskEnd};
-use rand::{RngExt, SeedableRng};
+use rand::SeedableRng;
 use tokio::sync::oneshot;
 
+use super::core::{Cancel, CheckedOut, Core, Stuck, Task};
 use super::node::{Node, NodeState};
 use super::ready::Ready;
+use super::schedule::{Policy, Schedule};
 use super::{ClockSpec, NodeId, Sleep};
 use crate::keyed::{Stream, decide};
-
-/// More polls of one node than this in one simulated second are a livelock.
-const MOST_POLLS: u32 = 50_000;
-
-/// Why a run could not go on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Stuck {
-    /// Nothing is ready and no timer is set, but the main task is not done.
-    Deadlock,
-    /// This node does not stop working although no time passes.
-    Livelock(NodeId),
-    /// A task panicked outside of the application's code.
-    Panicked(NodeId, String),
-    /// The limit of simulated time has passed.
-    TooLong,
-}
 
 /// One simulation. A handle: clones share it.
 #[derive(Clone)]
@@ -39,26 +26,6 @@ pub struct Sim {
     core: Arc<Mutex<Core>>,
     ready: Ready,
     seed: u64,
-}
-
-struct Core {
-    now: Duration,
-    schedule: SeededRng,
-    nodes: Vec<Node>,
-    tasks: BTreeMap<u64, Task>,
-    timers: BTreeMap<(Duration, u64), Waker>,
-    last: u64,
-    polls: u64,
-    stuck: Option<Stuck>,
-}
-
-struct Task {
-    node: NodeId,
-    name: String,
-    /// Absent while it is polled.
-    future: Option<BoxFuture<'static, ()>>,
-    done: oneshot::Sender<TaskEnd>,
-    aborted: bool,
 }
 
 impl fmt::Debug for Sim {
@@ -70,10 +37,7 @@ impl fmt::Debug for Sim {
 impl Sim {
     /// A simulation at time zero, with nothing but the world's node.
     pub fn new(seed: u64) -> Self {
-        let schedule = SeededRng::seed_from_u64(decide(seed, Stream::Schedule, (0, 0, 0)));
-        let nodes = vec![Node::new(ClockSpec::default())];
-        let (tasks, timers) = (BTreeMap::new(), BTreeMap::new());
-        let core = Core { now: Duration::ZERO, schedule, nodes, tasks, timers, last: 0, polls: 0, stuck: None };
+        let core = Core::new(Schedule::new(seed));
         Self { core: Arc::new(Mutex::new(core)), ready: Ready::default(), seed }
     }
 
@@ -113,9 +77,43 @@ impl Sim {
         NodeId(core.nodes.len() - 1)
     }
 
-    /// The clock of a node; the world's if there is no such node.
-    pub fn clock(&self, node: NodeId) -> ClockSpec {
-        self.core().nodes.get(node.0).map(|node| node.clock).unwrap_or_default()
+    /// Which ready task runs next, from now on.
+    pub fn set_policy(&self, policy: Policy) {
+        self.core().schedule.set_policy(policy);
+    }
+
+    /// Drops a task at one of its polls instead of polling it.
+    pub fn cancel_at(&self, cancel: Cancel) {
+        self.core().cancel = Some(cancel);
+    }
+
+    /// What a node's monotonic clock shows; zero if there is no such node.
+    pub fn mono(&self, node: NodeId) -> Mono {
+        let core = self.core();
+        core.nodes.get(node.0).map(|node| node.mono(core.now)).unwrap_or_default()
+    }
+
+    /// When a node's monotonic clock will show `at`, if it is not suspended before.
+    pub(super) fn moment_of(&self, node: NodeId, at: Mono) -> Duration {
+        let core = self.core();
+        core.nodes.get(node.0).map_or(core.now, |node| node.moment_of(at))
+    }
+
+    /// How far a node's wall clock is ahead, in milliseconds.
+    pub(super) fn wall_ahead(&self, node: NodeId) -> i64 {
+        self.core().nodes.get(node.0).map_or(0, |node| node.clock.wall_ahead)
+    }
+
+    /// Sets a node's wall clock so far ahead, in milliseconds.
+    pub fn jump_wall(&self, node: NodeId, ahead: i64) {
+        if let Some(node) = self.core().nodes.get_mut(node.0) {
+            node.clock.wall_ahead = ahead;
+        }
+    }
+
+    /// Leaves one of the node's tasks alone until this moment: the nth, counted round, in the order of their start.
+    pub fn starve(&self, node: NodeId, nth: u64, until: Duration) {
+        self.core().starve(node, nth, until);
     }
 
     pub(super) fn rng(&self, node: NodeId) -> SeededRng {
@@ -133,7 +131,7 @@ impl Sim {
         let mut core = self.core();
         core.last += 1;
         let id = core.last;
-        core.tasks.insert(id, Task { node, name: name.to_owned(), future: Some(future), done, aborted: false });
+        core.tasks.insert(id, Task { node, name: name.to_owned(), future: Some(future), done, aborted: false, polls: 0 });
         drop(core);
         self.ready.push(id);
         (id, end)
@@ -155,24 +153,31 @@ impl Sim {
         drop(removed);
     }
 
-    /// Stops polling a node's tasks. Its timers keep firing.
+    /// Stops polling a node's tasks. Its timers keep firing, and its clocks run on.
     pub fn pause(&self, node: NodeId) {
-        self.enter(node, NodeState::Running, NodeState::Paused);
+        self.stop_polling(node, false);
+    }
+
+    /// As [`pause`](Self::pause), as a machine that is suspended: its monotonic clock stands still if it does so in suspend.
+    pub fn suspend(&self, node: NodeId) {
+        self.stop_polling(node, true);
+    }
+
+    fn stop_polling(&self, node: NodeId, suspended: bool) {
+        let mut core = self.core();
+        let now = core.now;
+        if let Some(node) = core.nodes.get_mut(node.0).filter(|node| node.state == NodeState::Running) {
+            node.state = NodeState::Paused((suspended && node.clock.stops_in_suspend).then_some(now));
+        }
     }
 
     /// Lets a paused node go on: it sees everything at once that became ready meanwhile.
     pub fn resume(&self, node: NodeId) {
-        self.enter(node, NodeState::Paused, NodeState::Running).into_iter().for_each(|task| self.ready.push(task));
-    }
-
-    fn enter(&self, node: NodeId, from: NodeState, to: NodeState) -> Vec<u64> {
-        match self.core().nodes.get_mut(node.0) {
-            Some(node) if node.state == from => {
-                node.state = to;
-                std::mem::take(&mut node.parked)
-            }
-            _ => Vec::new(),
-        }
+        let mut core = self.core();
+        let now = core.now;
+        let parked = core.nodes.get_mut(node.0).map(|node| node.resume(now)).unwrap_or_default();
+        drop(core);
+        parked.into_iter().for_each(|task| self.ready.push(task));
     }
 
     /// Ends a node as SIGKILL does: its futures are leaked, and no destructor runs.
@@ -218,13 +223,23 @@ impl Sim {
     fn step(&self, limit: Duration) -> Result<(), Stuck> {
         let mut core = self.core();
         let Core { schedule, .. } = &mut *core;
-        let Some(id) = self.ready.take(|count| schedule.random_range(0..count)) else {
+        let Some(id) = self.ready.take(|ready| schedule.pick(ready)) else {
             return core.pass(limit).map(|due| {
                 drop(core);
                 due.into_iter().for_each(Waker::wake);
             });
         };
-        let Some((node, future)) = core.checked_out(id) else { return Ok(()) };
+        let (node, future) = match core.checked_out(id, &self.ready) {
+            CheckedOut::NotNow => return Ok(()),
+            CheckedOut::Poll(node, future) => (node, future),
+            CheckedOut::Cancelled(Task { future, done, .. }) => {
+                // Its destructors may need the executor.
+                drop(core);
+                drop(future);
+                let _ = done.send(TaskEnd::Aborted);
+                return Ok(());
+            }
+        };
         core.count_poll(node)?;
         drop(core);
         self.poll(id, node, future);
@@ -274,44 +289,5 @@ impl Sim {
 
     pub(super) fn clear_timer(&self, timer: (Duration, u64)) {
         self.core().timers.remove(&timer);
-    }
-}
-
-impl Core {
-    /// Moves to the next timer; everything that is due then.
-    fn pass(&mut self, limit: Duration) -> Result<Vec<Waker>, Stuck> {
-        let Some(((at, _), _)) = self.timers.first_key_value() else { return Err(Stuck::Deadlock) };
-        self.now = self.now.max(*at);
-        if self.now > limit {
-            return Err(Stuck::TooLong);
-        }
-        let later = self.timers.split_off(&(self.now, u64::MAX));
-        Ok(std::mem::replace(&mut self.timers, later).into_values().collect())
-    }
-
-    /// The task's future, to be polled; `None` if it is gone or its node does not run.
-    fn checked_out(&mut self, id: u64) -> Option<(NodeId, BoxFuture<'static, ()>)> {
-        let task = self.tasks.get_mut(&id)?;
-        let node = self.nodes.get_mut(task.node.0)?;
-        match node.state {
-            NodeState::Running => Some((task.node, task.future.take()?)),
-            NodeState::Paused => {
-                node.parked.push(id);
-                None
-            }
-            NodeState::Dead => None,
-        }
-    }
-
-    fn count_poll(&mut self, id: NodeId) -> Result<(), Stuck> {
-        self.polls += 1;
-        let second = self.now.as_secs();
-        let Some(node) = self.nodes.get_mut(id.0) else { return Ok(()) };
-        if node.second != second {
-            node.second = second;
-            node.polls = 0;
-        }
-        node.polls += 1;
-        if node.polls > MOST_POLLS { Err(Stuck::Livelock(id)) } else { Ok(()) }
     }
 }

@@ -26,7 +26,7 @@ fn nothing_to_do_is_a_deadlock_and_doing_nothing_for_ever_a_livelock() {
 #[test]
 fn clocks_differ_by_offset_and_rate() {
     let sim = Sim::new(1);
-    let clock = ClockSpec { offset: Duration::from_secs(5), rate_ppm: 100_000 };
+    let clock = ClockSpec { offset: Duration::from_secs(5), rate_ppm: 100_000, ..ClockSpec::default() };
     let env = NodeEnv::new(sim.clone(), sim.node(clock));
     let shown = sim.run(HOUR, {
         let sim = sim.clone();
@@ -100,4 +100,77 @@ fn a_paused_node_sees_its_timers_when_it_goes_on() {
         }
     });
     assert_eq!(seen, Ok((0, TaskEnd::Done, SECOND * 5 + SECOND / 2)));
+}
+
+#[test]
+fn a_clock_that_stops_in_suspend_fires_its_timers_late() {
+    let sim = Sim::new(1);
+    let clock = ClockSpec { stops_in_suspend: true, ..ClockSpec::default() };
+    let env = NodeEnv::new(sim.clone(), sim.node(clock));
+    let seen = sim.run(HOUR, {
+        let sim = sim.clone();
+        async move {
+            let sleep = env.sleep_until(env.now() + SECOND);
+            let task = env.spawn(TaskClass::Work, "sleeper", sleep);
+            sim.sleep(SECOND / 2).await;
+            sim.suspend(NodeId(1));
+            sim.sleep(SECOND * 5).await;
+            let still = env.now();
+            sim.resume(NodeId(1));
+            (still, task.await, sim.now(), env.now())
+        }
+    });
+    assert_eq!(seen, Ok((Mono::from_millis(500), TaskEnd::Done, SECOND * 6, Mono::from_millis(1000))));
+}
+
+#[test]
+fn a_task_is_dropped_at_the_poll_that_was_named() {
+    let sim = Sim::new(1);
+    let env = NodeEnv::new(sim.clone(), sim.node(ClockSpec::default()));
+    sim.cancel_at(Cancel { node: NodeId(1), task: "sleeper".to_owned(), poll: 3 });
+    let seen = sim.run(HOUR, {
+        let sim = sim.clone();
+        async move {
+            let sleeper = sim.clone();
+            let sleeps = async move {
+                for _ in 0..10 {
+                    sleeper.sleep(SECOND).await;
+                }
+            };
+            (env.spawn(TaskClass::Work, "sleeper", sleeps.boxed()).await, sim.now())
+        }
+    });
+    assert_eq!(seen, Ok((TaskEnd::Aborted, SECOND * 2)));
+}
+
+#[test]
+fn a_starved_task_runs_later() {
+    let sim = Sim::new(1);
+    let env = NodeEnv::new(sim.clone(), sim.node(ClockSpec::default()));
+    let seen = sim.run(HOUR, {
+        let sim = sim.clone();
+        async move {
+            let task = env.spawn(TaskClass::Work, "sleeper", sim.sleep(SECOND).boxed());
+            sim.starve(NodeId(1), 0, SECOND * 30);
+            (task.await, sim.now())
+        }
+    });
+    assert_eq!(seen, Ok((TaskEnd::Done, SECOND * 31)));
+}
+
+#[test]
+fn both_policies_run_everything() {
+    for policy in [Policy::Random, Policy::Priorities] {
+        let sim = Sim::new(7);
+        sim.set_policy(policy);
+        let env = NodeEnv::new(sim.clone(), sim.node(ClockSpec::default()));
+        let ends = sim.run(HOUR, {
+            let sim = sim.clone();
+            async move {
+                let start = |_| env.spawn(TaskClass::Work, "sleeper", sim.sleep(SECOND).boxed());
+                futures_util::future::join_all((0..50).map(start).collect::<Vec<_>>()).await
+            }
+        });
+        assert_eq!(ends, Ok(vec![TaskEnd::Done; 50]));
+    }
 }

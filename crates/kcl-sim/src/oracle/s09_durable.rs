@@ -8,13 +8,16 @@ use super::{Finding, Run};
 use crate::trace::{Answer, Event};
 
 pub(super) fn check(run: Run<'_>) -> Result<(), Finding> {
-    // A finished row may be deleted meanwhile: what was stored counts.
+    // The furthest that was ever stored: a finished row may be deleted meanwhile, and somebody may set a row back by hand.
     let mut stored = BTreeMap::new();
     for (index, entry) in run.entries.iter().enumerate() {
         match &entry.event {
             Event::Write(write) => {
                 if let (true, Some(row)) = (write.applied, &write.after) {
-                    stored.insert(row.key.clone(), row.checkpoint.clone());
+                    let furthest = stored.entry(row.key.clone()).or_insert_with(|| row.checkpoint.clone());
+                    if *furthest < row.checkpoint {
+                        furthest.clone_from(&row.checkpoint);
+                    }
                 }
             }
             Event::Answered(tenure, checkpoint, Answer::Stored) => {

@@ -14,11 +14,11 @@ const READ_WITHIN: Duration = Duration::from_secs(60);
 pub(super) fn check(run: Run<'_>) -> Result<(), Finding> {
     let end = run.stage(Stage::Shutdown);
     let Some(now) = run.entries.get(end).map(|entry| entry.at) else { return Ok(()) };
-    let (table, workers) = (run.table(end), run.workers(end));
+    let (table, workers) = (run.table(end), run.core(end));
     let recent = run.entries[..end].iter().rev().take_while(|entry| now - entry.at < READ_WITHIN);
     let read: BTreeSet<_> = recent
         .filter_map(|entry| match &entry.event {
-            Event::Read(node, shard) => Some((*node, shard.clone())),
+            Event::Read(node, shard, ..) => Some((*node, shard.clone())),
             _ => None,
         })
         .collect();
@@ -39,18 +39,14 @@ pub(super) fn check(run: Run<'_>) -> Result<(), Finding> {
     }
 }
 
-/// Every shard that a record was put on or that a reshard opened, without those that one closed.
+/// Every shard that a reshard opened, the first one included, without those that one closed.
 fn open_shards(run: &Run<'_>) -> BTreeSet<kcl_core::ShardId> {
     let mut open = BTreeSet::new();
     let mut closed = BTreeSet::new();
     for entry in run.entries {
-        match &entry.event {
-            Event::Put(shard, _) => drop(open.insert(shard.clone())),
-            Event::Reshard(gone, new) => {
-                closed.extend(gone.iter().cloned());
-                open.extend(new.iter().cloned());
-            }
-            _ => {}
+        if let Event::Reshard(gone, new) = &entry.event {
+            closed.extend(gone.iter().cloned());
+            open.extend(new.iter().map(|shard| shard.id.clone()));
         }
     }
     &open - &closed

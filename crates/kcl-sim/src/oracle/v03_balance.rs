@@ -7,7 +7,7 @@ use crate::trace::Stage;
 
 pub(super) fn check(run: Run<'_>) -> Result<(), Finding> {
     let end = run.stage(Stage::Shutdown);
-    let mut counts: BTreeMap<String, usize> = run.workers(end).into_keys().map(|worker| (worker, 0)).collect();
+    let mut counts: BTreeMap<String, usize> = run.core(end).into_keys().map(|worker| (worker, 0)).collect();
     for row in run.table(end).into_values() {
         if let Some(count) = row.owner.and_then(|owner| counts.get_mut(owner.as_str())) {
             *count += 1;

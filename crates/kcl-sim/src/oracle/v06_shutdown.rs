@@ -1,23 +1,35 @@
-//! V6: every worker that is asked to stops, without an error, none before; then nothing is owned by anybody.
+//! V6: every worker that is asked to stops, in the end without an error, and none before; then nothing is owned by anybody.
+
+use std::collections::BTreeSet;
 
 use super::{Finding, Run};
 use crate::trace::{Event, Stage};
 
 pub(super) fn check(run: Run<'_>) -> Result<(), Finding> {
     let (shutdown, audit) = (run.stage(Stage::Shutdown), run.stage(Stage::Audit));
+    let mut asked = BTreeSet::new();
     for (index, entry) in run.entries.iter().enumerate() {
         match &entry.event {
-            Event::Stopped(node, _) if index < shutdown => return Err((index, format!("{node:?} stopped by itself: {entry}"))),
-            Event::Stopped(node, Err(error)) => return Err((index, format!("{node:?} stopped with an error: {error}"))),
+            Event::AskedToStop(node) => drop(asked.insert(*node)),
+            Event::Stopped(node, _) if !asked.contains(node) => {
+                return Err((index, format!("{node:?} stopped by itself: {entry}")));
+            }
+            // Before, processors may hang, and the store may not be there.
+            Event::Stopped(node, Err(error)) if index > shutdown => {
+                return Err((index, format!("{node:?} stopped with an error: {error}")));
+            }
             _ => {}
         }
     }
-    let living = run.workers(audit);
-    if audit < run.entries.len() && !living.is_empty() {
+    if audit == run.entries.len() {
+        return Ok(());
+    }
+    let living = run.core(audit);
+    if !living.is_empty() {
         return Err((audit, format!("asked to shut down and still there: {living:?}")));
     }
     match run.table(audit).into_values().find(|row| row.owner.is_some()) {
-        Some(row) if audit < run.entries.len() => Err((audit, format!("{} still belongs to {:?}", row.key, row.owner))),
-        _ => Ok(()),
+        Some(row) => Err((audit, format!("{} still belongs to {:?}", row.key, row.owner))),
+        None => Ok(()),
     }
 }

@@ -1,6 +1,6 @@
 //! Ways to look at a record that several oracles share.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use kcl_core::{Lease, LeaseKey};
 
@@ -29,31 +29,43 @@ impl<'a> Run<'a> {
     /// The table before this entry.
     pub(super) fn table(&self, before: usize) -> BTreeMap<LeaseKey, Lease> {
         let mut rows = BTreeMap::new();
-        for (_, write) in self.writes().take_while(|(index, _)| *index < before) {
-            apply(&mut rows, write);
+        for entry in self.entries.iter().take(before) {
+            apply(&mut rows, &entry.event);
         }
         rows
     }
 
-    /// The names of the processes that run at this entry, and their nodes.
-    pub(super) fn workers(&self, before: usize) -> BTreeMap<String, NodeId> {
+    /// The processes that are well at this entry, by name: running, not paused, and able to reach the store.
+    pub(super) fn core(&self, before: usize) -> BTreeMap<String, NodeId> {
         let mut workers = BTreeMap::new();
-        let mut dead = BTreeSet::new();
+        let mut unwell: BTreeMap<NodeId, u32> = BTreeMap::new();
+        let mut change = |node: &NodeId, by: i64| {
+            let count = unwell.entry(*node).or_default();
+            *count = count.saturating_add_signed(i32::try_from(by).unwrap_or(i32::MAX));
+        };
         for Entry { event, .. } in self.entries.iter().take(before) {
             match event {
                 Event::Started(node, id) => drop(workers.insert(id.to_string(), *node)),
-                Event::Killed(node) | Event::Stopped(node, _) => drop(dead.insert(*node)),
+                Event::Killed(node) | Event::Stopped(node, _) => change(node, i64::from(i32::MAX)),
+                Event::Paused(node) | Event::Suspended(node) | Event::Cut(node) => change(node, 1),
+                Event::Resumed(node) | Event::Joined(node) => change(node, -1),
                 _ => {}
             }
         }
-        workers.retain(|_, node| !dead.contains(node));
+        workers.retain(|_, node| unwell.get(node).is_none_or(|count| *count == 0));
         workers
     }
 }
 
-pub(super) fn apply(rows: &mut BTreeMap<LeaseKey, Lease>, write: &Applied) {
-    match &write.after {
-        Some(row) => drop(rows.insert(row.key.clone(), row.clone())),
-        None => drop(rows.remove(write.write.key())),
+/// What an event does to the table.
+pub(super) fn apply(rows: &mut BTreeMap<LeaseKey, Lease>, event: &Event) {
+    let (key, after) = match event {
+        Event::Write(write) if write.applied => (write.write.key(), &write.after),
+        Event::Edited(key, _, after) => (key, after),
+        _ => return,
+    };
+    match after {
+        Some(row) => drop(rows.insert(key.clone(), row.clone())),
+        None => drop(rows.remove(key)),
     }
 }

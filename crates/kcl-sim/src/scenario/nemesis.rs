@@ -1,96 +1,166 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use kcl_core::ShardId;
+use kcl_core::{ShardId, WorkerId};
 
-use super::Options;
+use super::{Action, Options, Replacement};
 use crate::exec::NodeId;
-use crate::keyed::{Stream, between, time_between};
 use crate::trace::Event;
 use crate::world::Host;
 
 /// No more shards than this are open at a time.
-const MOST_SHARDS: usize = 16;
+const MOST_SHARDS: usize = 24;
+/// No more processes than this run at a time.
+const MOST_WORKERS: usize = 10;
 
 /// What makes trouble until the heal.
 pub(super) struct Nemesis {
     pub(super) host: Host,
     pub(super) options: Options,
     /// The processes that run, and until when they are paused or cut off.
-    pub(super) nodes: BTreeMap<NodeId, Trouble>,
+    nodes: BTreeMap<NodeId, Trouble>,
     /// How many processes were started.
-    pub(super) started: u64,
+    started: u64,
 }
 
-#[derive(Default)]
-pub(super) struct Trouble {
+struct Trouble {
+    id: WorkerId,
     paused_until: Option<Duration>,
     cut_until: Option<Duration>,
+    stopping: bool,
+}
+
+impl Trouble {
+    const fn is_well(&self) -> bool {
+        self.paused_until.is_none() && self.cut_until.is_none() && !self.stopping
+    }
 }
 
 impl Nemesis {
-    fn draw(&self, nth: u64, what: u64, low: u64, high: u64) -> u64 {
-        between(self.host.sim.seed(), Stream::Nemesis, (nth, what, 0), low, high)
+    pub(super) const fn new(host: Host, options: Options) -> Self {
+        Self { host, options, nodes: BTreeMap::new(), started: 0 }
     }
 
-    pub(super) fn start_one(&mut self) {
+    pub(super) fn start_one(&mut self, id: Option<WorkerId>) {
         self.started += 1;
-        let node = self.host.start(self.options.clock(self.host.sim.seed(), self.started));
-        self.nodes.insert(node, Trouble::default());
+        let clock = self.options.clock(self.host.sim.seed(), self.started);
+        let (node, id) = self.host.start(self.options.config(self.started), clock, id);
+        self.nodes.insert(node, Trouble { id, paused_until: None, cut_until: None, stopping: false });
     }
 
-    /// Does something every few seconds until this moment.
-    pub(super) async fn run(&mut self, until: Duration) {
+    /// Does what is planned, each at its time, until this moment.
+    pub(super) async fn run(&mut self, actions: &[(Duration, Action)], until: Duration) {
         let sim = self.host.sim.clone();
-        let mut nth = 0;
-        while sim.now() < until {
-            nth += 1;
-            let pause = Duration::from_millis(self.draw(nth, 1, 500, 15_000));
-            sim.sleep(pause).await;
-            self.relieve(sim.now());
-            let count = self.nodes.len() as u64;
-            let victim = self.nodes.keys().copied().nth(usize::try_from(self.draw(nth, 2, 0, count.max(1) - 1)).unwrap_or(0));
-            let Some(victim) = victim else { continue };
-            match self.draw(nth, 3, 0, 3) {
-                0 if self.options.pauses => self.pause(victim, nth),
-                1 if self.options.kills => self.kill(victim),
-                2 if self.options.cuts => self.cut(victim, nth),
-                3 if self.options.reshards => self.reshard(nth),
-                _ => {}
-            }
+        for (at, action) in actions.iter().filter(|(at, _)| *at < until) {
+            self.wait(*at).await;
+            self.host.trace.add(Event::Nemesis(action.clone()));
+            self.act(action, sim.now());
         }
-        self.relieve(Duration::MAX);
+        self.wait(until).await;
     }
 
-    fn how_long(&self, nth: u64) -> Duration {
-        let key = (nth, 4, 0);
-        let until =
-            time_between(self.host.sim.seed(), Stream::Nemesis, key, Duration::from_millis(500), self.options.failover * 3);
-        self.host.sim.now() + until
+    /// Until this moment: ends every pause and cut that is over.
+    async fn wait(&mut self, until: Duration) {
+        loop {
+            let now = self.host.sim.now();
+            self.relieve(now);
+            if now >= until {
+                return;
+            }
+            let ends = self.nodes.values().flat_map(|trouble| [trouble.paused_until, trouble.cut_until]).flatten();
+            let next = ends.min().map_or(until, |end| end.min(until));
+            self.host.sim.sleep_until(next).await;
+        }
     }
 
-    fn pause(&mut self, node: NodeId, nth: u64) {
-        let until = self.how_long(nth);
-        if let Some(trouble) = self.nodes.get_mut(&node).filter(|trouble| trouble.paused_until.is_none()) {
-            trouble.paused_until = Some(until);
+    fn act(&mut self, action: &Action, now: Duration) {
+        match action {
+            Action::Pause(nth, time) => self.pause(*nth, now + *time, false),
+            Action::Suspend(nth, time) => self.pause(*nth, now + *time, true),
+            Action::Kill(nth, replacement) => self.kill(*nth, *replacement),
+            Action::Twin(nth) => {
+                if let Some(id) = self.victim(*nth).and_then(|node| self.nodes.get(&node)).map(|trouble| trouble.id.clone()) {
+                    self.start_some(Some(id));
+                }
+            }
+            Action::Stop(nth) => self.stop(*nth),
+            Action::Cut(nth, time) => self.cut(*nth, now + *time),
+            Action::Starve(nth, task, time) => {
+                if let Some(node) = self.victim(*nth) {
+                    self.host.sim.starve(node, *task, now + *time);
+                }
+            }
+            Action::JumpWall(nth, ahead) => {
+                if let Some(node) = self.victim(*nth) {
+                    self.host.sim.jump_wall(node, *ahead);
+                }
+            }
+            Action::ThrottleStore(time) => self.host.store.throttle_until(now + *time),
+            Action::StreamGone(time) => self.host.stream.gone_until(now + *time),
+            Action::Split(nth) => self.reshard(*nth, false),
+            Action::Merge(nth) => self.reshard(*nth, true),
+            Action::Trim(age) => self.host.stream.trim(*age),
+            Action::Edit(nth, edit) => self.host.store.edit(*nth, *edit),
+        }
+    }
+
+    fn start_some(&mut self, id: Option<WorkerId>) {
+        if self.nodes.len() < MOST_WORKERS {
+            self.start_one(id);
+        }
+    }
+
+    fn victim(&self, nth: u64) -> Option<NodeId> {
+        let count = u64::try_from(self.nodes.len()).ok().filter(|count| *count > 0)?;
+        self.nodes.keys().nth(usize::try_from(nth % count).unwrap_or(0)).copied()
+    }
+
+    fn pause(&mut self, nth: u64, until: Duration, suspended: bool) {
+        let Some(node) = self.victim(nth) else { return };
+        let Some(trouble) = self.nodes.get_mut(&node).filter(|trouble| trouble.paused_until.is_none()) else { return };
+        trouble.paused_until = Some(until);
+        if suspended {
+            self.host.trace.add(Event::Suspended(node));
+            self.host.sim.suspend(node);
+        } else {
             self.host.trace.add(Event::Paused(node));
             self.host.sim.pause(node);
         }
     }
 
-    fn cut(&mut self, node: NodeId, nth: u64) {
-        let until = self.how_long(nth);
+    fn cut(&mut self, nth: u64, until: Duration) {
+        let Some(node) = self.victim(nth) else { return };
         if let Some(trouble) = self.nodes.get_mut(&node).filter(|trouble| trouble.cut_until.is_none()) {
             trouble.cut_until = Some(until);
             self.host.store.cut(node);
         }
     }
 
-    fn kill(&mut self, node: NodeId) {
+    fn kill(&mut self, nth: u64, replacement: Replacement) {
+        let Some(node) = self.victim(nth) else { return };
+        self.end(node);
+        let Some(dead) = self.nodes.remove(&node) else { return };
+        let is_last = self.nodes.values().all(|trouble| trouble.stopping);
+        match replacement {
+            Replacement::New => self.start_one(None),
+            Replacement::SameName => self.start_one(Some(dead.id)),
+            Replacement::Nobody if is_last => self.start_one(None),
+            Replacement::Nobody => {}
+        }
+    }
+
+    fn end(&self, node: NodeId) {
         self.host.trace.add(Event::Killed(node));
         self.host.sim.kill(node);
-        self.nodes.remove(&node);
-        self.start_one();
+    }
+
+    fn stop(&mut self, nth: u64) {
+        let Some(node) = self.victim(nth) else { return };
+        if let Some(trouble) = self.nodes.get_mut(&node).filter(|trouble| !trouble.stopping) {
+            trouble.stopping = true;
+            self.host.stop(node);
+            self.start_one(None);
+        }
     }
 
     /// Ends every pause and cut that is over by now.
@@ -106,14 +176,41 @@ impl Nemesis {
         }
     }
 
-    fn reshard(&self, nth: u64) {
+    /// Ends all trouble, or that of one worker only, if the others may stay in theirs for ever. Of several processes
+    /// with one name all but the newest end: such a fleet is not expected to settle.
+    pub(super) fn heal(&mut self) {
+        self.host.trace.add(Event::Enter(crate::trace::Stage::Heal));
+        self.host.store.heal();
+        self.host.stream.heal();
+        let newest: BTreeMap<WorkerId, NodeId> = self.nodes.iter().map(|(node, trouble)| (trouble.id.clone(), *node)).collect();
+        let older: Vec<NodeId> =
+            self.nodes.keys().filter(|node| !newest.values().any(|newest| newest == *node)).copied().collect();
+        for node in older {
+            self.end(node);
+            self.nodes.remove(&node);
+        }
+        if !(self.options.abandons && self.nodes.values().any(Trouble::is_well)) {
+            self.relieve(Duration::MAX);
+        }
+        if self.nodes.values().all(|trouble| trouble.stopping) {
+            self.start_one(None);
+        }
+    }
+
+    pub(super) fn stop_all(&self) {
+        self.nodes.keys().for_each(|node| self.host.stop(*node));
+    }
+
+    fn reshard(&self, nth: u64, merge: bool) {
         let open: Vec<ShardId> = self.host.stream.open_shards();
-        let at = usize::try_from(self.draw(nth, 5, 0, open.len().max(1) as u64 - 1)).unwrap_or(0);
+        let Some(count) = u64::try_from(open.len()).ok().filter(|count| *count > 0) else { return };
+        let at = usize::try_from(nth % count).unwrap_or(0);
         let Some(shard) = open.get(at) else { return };
-        match open.get(at + 1) {
-            Some(next) if open.len() >= MOST_SHARDS || self.draw(nth, 6, 0, 1) == 0 => self.host.stream.merge(shard, next),
-            _ if open.len() < MOST_SHARDS => self.host.stream.split(shard),
-            _ => {}
+        if merge {
+            // Any other one that is its neighbour.
+            open.iter().filter(|other| *other != shard).for_each(|other| self.host.stream.merge(shard, other));
+        } else if open.len() < MOST_SHARDS {
+            self.host.stream.split(shard);
         }
     }
 }

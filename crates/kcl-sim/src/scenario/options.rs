@@ -1,40 +1,51 @@
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use kcl_core::{StartStrategy, WorkerConfig};
+use kcl_core::{ManagementConfig, StartStrategy, WorkerConfig};
+use kcl_testing::MemoryStream;
 
-use crate::exec::ClockSpec;
+use super::ActionKind;
+use crate::exec::{ClockSpec, Policy};
 use crate::keyed::{Stream, between, decide, time_between};
-use crate::world::{Behaviour, FaultMix};
+use crate::world::Behaviour;
 
-/// What a seed stands for.
+/// What a run is made of, besides its faults.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// How many workers: 1 to 4.
+    /// How many workers: 1 to 8.
     pub workers: u64,
-    /// How many shards at first: 1 to 8.
+    /// How many shards at first: 1 to 16.
     pub shards: u32,
     /// 2 to 20 s.
     pub failover: Duration,
     /// 200 ms to 3 s.
     pub poll: Duration,
-    /// Faults of the store.
-    pub store: FaultMix,
-    /// Faults of the stream.
-    pub stream: FaultMix,
+    /// How often the leader compares leases and shards.
+    pub sync: Duration,
+    /// How long a finished lease is kept at least.
+    pub cleanup: Duration,
+    /// Where reading begins.
+    pub start: StartStrategy,
+    /// The most leases taken from live owners in one round.
+    pub leases_to_acquire: usize,
+    /// Whether every other worker has other settings where the fleet may differ.
+    pub mixed: bool,
     /// What processors do.
     pub behaviour: Behaviour,
+    /// How many of ten puts are aggregates.
+    pub aggregates: u64,
     /// Clock rates differ by at most so much, in parts per million.
     pub rate_ppm: i32,
-    /// Whether workers are paused.
-    pub pauses: bool,
-    /// Whether workers are killed and replaced.
-    pub kills: bool,
-    /// Whether workers are cut off from the store.
-    pub cuts: bool,
-    /// Whether shards are split and merged.
-    pub reshards: bool,
+    /// Whether monotonic clocks stand still in suspend.
+    pub stops_in_suspend: bool,
+    /// What the nemesis does.
+    pub actions: BTreeSet<ActionKind>,
+    /// Whether workers that are paused or cut off at the heal stay so, if another one is well.
+    pub abandons: bool,
     /// The most records that a read or a call gives.
     pub batch: usize,
+    /// Which ready task runs next.
+    pub policy: Policy,
     /// How long faults last.
     pub chaos: Duration,
     /// How long everything may take to settle after them.
@@ -56,38 +67,57 @@ impl Options {
             checkpoint_every: number(5, 1, 4),
             slowest: if coin(6) { time(6, 1, 1_500) } else { Duration::from_millis(5) },
             panics: if coin(7) { number(7, 1, 200) } else { 0 },
-            panics_until: chaos,
+            hangs: if coin(15) { number(15, 1, 50) } else { 0 },
+            misuses: if coin(16) { number(16, 1, 1_000) } else { 0 },
+            ends_late: if coin(17) { 0 } else { u32::try_from(number(17, 1, 4)).unwrap_or(0) },
+            calm_at: chaos,
         };
+        let start = match number(18, 0, 3) {
+            0 => StartStrategy::Latest,
+            1 => StartStrategy::Timestamp(MemoryStream::START.unix_millis() + i64::try_from(number(19, 0, 60_000)).unwrap_or(0)),
+            _ => StartStrategy::Oldest,
+        };
+        let actions = ActionKind::ALL.into_iter().filter(|kind| coin(40 + *kind as u64)).collect();
         Self {
-            workers: number(1, 1, 4),
-            shards: u32::try_from(number(2, 1, 8)).unwrap_or(1),
+            workers: number(1, 1, 4) * if coin(1) { 1 } else { 2 },
+            shards: u32::try_from(number(2, 1, 8)).unwrap_or(1) * if coin(2) { 1 } else { 2 },
             failover,
             poll: time(8, 200, 3_000),
-            store: FaultMix::draw(seed),
-            stream: FaultMix { lose: 0, delay: 0, ..FaultMix::draw(!seed) },
+            sync: time(21, 5_000, 30_000),
+            // Longer than any write is under way (P2).
+            cleanup: time(22, 75_000, 120_000),
+            start,
+            leases_to_acquire: usize::try_from(number(23, 1, 4)).unwrap_or(1),
+            mixed: coin(24),
             behaviour,
+            aggregates: if coin(25) { number(25, 1, 6) } else { 0 },
             rate_ppm: if coin(9) { 24_000 } else { 0 },
-            pauses: coin(10),
-            kills: coin(11),
-            cuts: coin(12),
-            reshards: coin(13),
+            stops_in_suspend: coin(26),
+            actions,
+            abandons: coin(27),
             batch: usize::try_from(number(14, 1, 50)).unwrap_or(1),
+            policy: if coin(28) { Policy::Random } else { Policy::Priorities },
             chaos,
             // A panic may cost five minutes, and finished rows leave one generation at a time.
             settle: failover * 15 + Duration::from_secs(if behaviour.panics > 0 { 660 } else { 360 }),
         }
     }
 
-    /// Every worker's settings.
-    pub fn config(&self) -> WorkerConfig {
+    /// The settings of the nth worker.
+    pub fn config(&self, nth: u64) -> WorkerConfig {
         let mut config = WorkerConfig::new("application", "stream");
-        config.management.start_strategy = StartStrategy::Oldest;
+        let other = self.mixed && nth.is_multiple_of(2);
+        let times = if other { 2 } else { 1 };
+        config.management = ManagementConfig {
+            leases_to_acquire: self.leases_to_acquire * times as usize,
+            start_strategy: self.start,
+            ..ManagementConfig::default()
+        };
         config.failover_time = self.failover;
-        config.poll_interval = self.poll;
-        config.shard_sync_interval = Duration::from_secs(20);
-        // Longer than any write is under way (P2).
-        config.lease_cleanup_interval = Duration::from_secs(75);
-        config.max_records_per_call = self.batch;
+        config.poll_interval = self.poll * times;
+        config.shard_sync_interval = self.sync * times;
+        config.lease_cleanup_interval = self.cleanup;
+        config.max_records_per_call = self.batch * times as usize;
         config
     }
 
@@ -96,6 +126,7 @@ impl Options {
         let offset = Duration::from_secs(between(seed, Stream::Config, (20, nth, 0), 1, 1_000_000));
         let widest = u64::from(self.rate_ppm.unsigned_abs());
         let rate = between(seed, Stream::Config, (20, nth, 1), 0, 2 * widest);
-        ClockSpec { offset, rate_ppm: i32::try_from(rate).unwrap_or(0) - self.rate_ppm }
+        let rate_ppm = i32::try_from(rate).unwrap_or(0) - self.rate_ppm;
+        ClockSpec { offset, rate_ppm, stops_in_suspend: self.stops_in_suspend, wall_ahead: 0 }
     }
 }

@@ -1,8 +1,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::Options;
-use crate::exec::Stuck;
+use super::Plan;
 use crate::oracle::Violation;
 use crate::trace::Entry;
 
@@ -12,12 +11,8 @@ const SHOWN: usize = 100;
 /// How a run went.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// Its seed.
-    pub seed: u64,
-    /// What the seed stands for.
-    pub options: Options,
-    /// Why it could not go on, if it could not.
-    pub stuck: Option<Stuck>,
+    /// What was run.
+    pub plan: Plan,
     /// Every invariant that did not hold.
     pub violations: Vec<Violation>,
     /// A number that stands for everything that happened.
@@ -33,7 +28,7 @@ pub struct Report {
 impl Report {
     /// Whether nothing was wrong.
     pub fn is_clean(&self) -> bool {
-        self.stuck.is_none() && self.violations.is_empty()
+        self.violations.is_empty()
     }
 
     /// Whether this invariant did not hold.
@@ -49,14 +44,12 @@ impl fmt::Display for Report {
         for (index, entry) in self.entries.iter().enumerate().take(end).skip(end.saturating_sub(SHOWN)) {
             writeln!(f, "{index:>6} {entry}")?;
         }
-        if let Some(stuck) = &self.stuck {
-            writeln!(f, "stuck: {stuck:?}")?;
-        }
         for violation in &self.violations {
             writeln!(f, "{violation}")?;
         }
-        writeln!(f, "{:#?}", self.options)?;
-        writeln!(f, "seed {:#018x}, trace {:#018x}, simulated {:?}", self.seed, self.hash, self.simulated)?;
-        write!(f, "replay: cargo xtask sim --seed {:#018x} --log", self.seed)
+        writeln!(f, "{:#?}", self.plan)?;
+        let seed = self.plan.seed;
+        writeln!(f, "seed {seed:#018x}, trace {:#018x}, simulated {:?}", self.hash, self.simulated)?;
+        write!(f, "replay: cargo xtask sim --seed {seed:#018x} --log")
     }
 }

@@ -1,4 +1,7 @@
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+
+use kcl_core::{ErrorKind, Verb};
 
 use crate::exec::NodeId;
 use crate::keyed::{Stream, between, decide, time_between};
@@ -12,8 +15,8 @@ pub enum Api {
     Scan,
     /// `LeaseStore::get`.
     Get,
-    /// `LeaseStore::write`.
-    Write,
+    /// `LeaseStore::write` of this verb.
+    Write(Verb),
     /// `StreamReader::list_shards`.
     List,
     /// `StreamReader::open`.
@@ -22,90 +25,216 @@ pub enum Api {
     Next,
 }
 
+impl Api {
+    /// A number that names it in decisions.
+    pub(crate) const fn number(self) -> u64 {
+        match self {
+            Self::Prepare => 0,
+            Self::Scan => 1,
+            Self::Get => 2,
+            Self::List => 4,
+            Self::Open => 5,
+            Self::Next => 6,
+            Self::Write(verb) => 16 + verb as u64,
+        }
+    }
+
+    /// Whether the lease table is called.
+    pub const fn is_store(self) -> bool {
+        matches!(self, Self::Prepare | Self::Scan | Self::Get | Self::Write(_))
+    }
+}
+
 /// What happens to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Fate {
     /// Nothing unusual.
     Ok,
-    /// It is not sent.
-    FailBefore,
-    /// The service refuses it for now.
-    Throttle,
+    /// It is not carried out; the caller gets an error of this kind.
+    Fail(ErrorKind),
     /// It is carried out, and the answer is lost.
     LoseReply,
     /// It is carried out so much later; the caller is told at once that the answer is lost.
     DelayApply(Duration),
+    /// It arrives twice, so much apart; the caller gets the second answer.
+    ApplyTwice(Duration),
     /// The answer comes so much later.
     SlowReply(Duration),
     /// A scan shows each row as it was up to so long ago.
     Stale(Duration),
-    /// The iterator is too old.
-    Expire,
+    /// A scan finds rows that are not leases.
+    ForeignRows,
+    /// A page without records, although there are some.
+    EmptyPage,
+    /// The end of the shard does not name the children.
+    NoChildren,
+    /// A listing shows the shards as they were so long ago.
+    LateListing(Duration),
+    /// A listing leaves out one shard in so many.
+    PartialListing(u64),
+    /// A listing names every shard twice.
+    DoubleListing,
 }
 
-/// How often each fault happens, in calls out of 10,000.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct FaultMix {
-    /// [`Fate::FailBefore`].
-    pub fail: u64,
-    /// [`Fate::Throttle`].
-    pub throttle: u64,
+/// A kind of fault that calls meet. Each can be left out of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FaultKind {
+    /// The service cannot be reached.
+    Unavailable,
+    /// The service asks for fewer calls.
+    Throttle,
+    /// An error of any other kind.
+    OddError,
     /// [`Fate::LoseReply`].
-    pub lose: u64,
+    LoseReply,
     /// [`Fate::DelayApply`], up to a minute.
-    pub delay: u64,
+    DelayApply,
+    /// [`Fate::ApplyTwice`], up to five seconds apart.
+    ApplyTwice,
     /// [`Fate::SlowReply`], up to twenty seconds.
-    pub slow: u64,
+    SlowReply,
     /// [`Fate::Stale`], up to ten seconds.
-    pub stale: u64,
-    /// [`Fate::Expire`].
-    pub expire: u64,
+    StaleScan,
+    /// [`Fate::ForeignRows`].
+    ForeignRows,
+    /// The iterator is too old.
+    ExpiredIterator,
+    /// [`Fate::EmptyPage`].
+    EmptyPage,
+    /// [`Fate::NoChildren`].
+    NoChildren,
+    /// [`Fate::LateListing`], up to twenty seconds.
+    LateListing,
+    /// [`Fate::PartialListing`].
+    PartialListing,
+    /// [`Fate::DoubleListing`].
+    DoubleListing,
 }
+
+/// What a caller of either seam may be told besides the usual.
+const ODD: [ErrorKind; 6] =
+    [ErrorKind::NotReady, ErrorKind::Denied, ErrorKind::Corrupt, ErrorKind::Invalid, ErrorKind::NotFound, ErrorKind::Bug];
+
+impl FaultKind {
+    /// Every kind; of several that would happen to a call the first does.
+    pub const ALL: [Self; 15] = [
+        Self::Unavailable,
+        Self::Throttle,
+        Self::OddError,
+        Self::LoseReply,
+        Self::DelayApply,
+        Self::ApplyTwice,
+        Self::SlowReply,
+        Self::StaleScan,
+        Self::ForeignRows,
+        Self::ExpiredIterator,
+        Self::EmptyPage,
+        Self::NoChildren,
+        Self::LateListing,
+        Self::PartialListing,
+        Self::DoubleListing,
+    ];
+
+    /// Whether it can happen to this call.
+    pub const fn concerns(self, api: Api) -> bool {
+        match self {
+            Self::Unavailable | Self::Throttle | Self::SlowReply => true,
+            // A stream that does not exist for one call is a fault of its own, and no reader fails in other ways.
+            Self::OddError => !matches!(api, Api::List | Api::Open | Api::Next),
+            Self::LoseReply | Self::DelayApply | Self::ApplyTwice => matches!(api, Api::Write(_)),
+            Self::StaleScan | Self::ForeignRows => matches!(api, Api::Scan),
+            Self::ExpiredIterator | Self::EmptyPage | Self::NoChildren => matches!(api, Api::Next),
+            Self::LateListing | Self::PartialListing | Self::DoubleListing => matches!(api, Api::List),
+        }
+    }
+
+    fn fate(self, draw: impl Fn(u64, u64) -> u64, time: impl Fn(u64) -> Duration) -> Fate {
+        match self {
+            Self::Unavailable => Fate::Fail(ErrorKind::Unavailable),
+            Self::Throttle => Fate::Fail(ErrorKind::Throttled),
+            Self::OddError => {
+                let nth = usize::try_from(draw(0, ODD.len() as u64 - 1)).unwrap_or(0);
+                Fate::Fail(ODD.get(nth).copied().unwrap_or(ErrorKind::Bug))
+            }
+            Self::LoseReply => Fate::LoseReply,
+            Self::DelayApply => Fate::DelayApply(time(60)),
+            Self::ApplyTwice => Fate::ApplyTwice(time(5)),
+            Self::SlowReply => Fate::SlowReply(time(20)),
+            Self::StaleScan => Fate::Stale(time(10)),
+            Self::ForeignRows => Fate::ForeignRows,
+            Self::ExpiredIterator => Fate::Fail(ErrorKind::Expired),
+            Self::EmptyPage => Fate::EmptyPage,
+            Self::NoChildren => Fate::NoChildren,
+            Self::LateListing => Fate::LateListing(time(20)),
+            Self::PartialListing => Fate::PartialListing(draw(2, 6)),
+            Self::DoubleListing => Fate::DoubleListing,
+        }
+    }
+}
+
+/// How often each kind of fault happens, in calls out of 10,000.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FaultMix(pub BTreeMap<FaultKind, u64>);
 
 impl FaultMix {
     /// Each kind with probability one half; how often, log-uniformly from one call in 5,000 to one in five.
     pub fn draw(seed: u64) -> Self {
-        let intensity = |kind: u64| {
-            let on = decide(seed, Stream::Config, (100, kind, 0)).is_multiple_of(2);
-            let exponent = between(seed, Stream::Config, (100, kind, 1), 1, 10);
-            let within = between(seed, Stream::Config, (100, kind, 2), 1 << exponent, 2 << exponent);
-            if on { within } else { 0 }
+        let intensity = |kind: FaultKind| {
+            let key = kind as u64;
+            let on = decide(seed, Stream::Config, (100, key, 0)).is_multiple_of(2);
+            let exponent = between(seed, Stream::Config, (100, key, 1), 1, 10);
+            let within = between(seed, Stream::Config, (100, key, 2), 1 << exponent, 2 << exponent);
+            on.then_some((kind, within))
         };
-        Self {
-            fail: intensity(1),
-            throttle: intensity(2),
-            lose: intensity(3),
-            delay: intensity(4),
-            slow: intensity(5),
-            stale: intensity(6),
-            expire: intensity(7),
-        }
+        Self(FaultKind::ALL.into_iter().filter_map(intensity).collect())
     }
 
     /// What happens to this node's nth call of this kind.
-    pub fn fate(&self, seed: u64, node: NodeId, api: Api, nth: u64) -> Fate {
-        let key = |kind: u64| (node.number(), (api as u64) << 8 | kind, nth);
-        let happens = |kind: u64, often: u64| decide(seed, Stream::Fault, key(kind)) % 10_000 < often;
-        let time = |kind: u64, most: u64| {
-            time_between(seed, Stream::Fault, key(kind + 100), Duration::from_millis(10), Duration::from_secs(most))
+    pub fn fate(&self, seed: u64, call: Call) -> Fate {
+        let Call { node, api, nth } = call;
+        let key = |kind: FaultKind, part: u64| (node.number(), api.number() << 16 | (kind as u64) << 8 | part, nth);
+        let happens = |(kind, often): (&FaultKind, &u64)| {
+            let here = kind.concerns(api) && decide(seed, Stream::Fault, key(*kind, 1)) % 10_000 < *often;
+            here.then_some(*kind)
         };
-        let is_write = api == Api::Write;
-        if happens(1, self.fail) {
-            Fate::FailBefore
-        } else if happens(2, self.throttle) {
-            Fate::Throttle
-        } else if is_write && happens(3, self.lose) {
-            Fate::LoseReply
-        } else if is_write && happens(4, self.delay) {
-            Fate::DelayApply(time(4, 60))
-        } else if happens(5, self.slow) {
-            Fate::SlowReply(time(5, 20))
-        } else if api == Api::Scan && happens(6, self.stale) {
-            Fate::Stale(time(6, 10))
-        } else if api == Api::Next && happens(7, self.expire) {
-            Fate::Expire
-        } else {
+        let Some(kind) = self.0.iter().find_map(happens) else { return Fate::Ok };
+        let draw = |low, high| between(seed, Stream::Fault, key(kind, 2), low, high);
+        let time = |most| time_between(seed, Stream::Fault, key(kind, 3), Duration::from_millis(10), Duration::from_secs(most));
+        kind.fate(draw, time)
+    }
+}
+
+/// One call of one node: the name of a decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Call {
+    /// Who calls.
+    pub node: NodeId,
+    /// What.
+    pub api: Api,
+    /// The how many'th call of this kind by this node, from 1.
+    pub nth: u64,
+}
+
+/// What happens to every call: a mix, and the calls that are decided otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FaultPlan {
+    /// By chance.
+    pub mix: FaultMix,
+    /// These calls meet this fate, whatever chance says.
+    pub decided: BTreeMap<Call, Fate>,
+    /// These calls meet no fault.
+    pub spared: BTreeSet<Call>,
+}
+
+impl FaultPlan {
+    /// What happens to this call.
+    pub fn fate(&self, seed: u64, call: Call) -> Fate {
+        if let Some(fate) = self.decided.get(&call) {
+            *fate
+        } else if self.spared.contains(&call) {
             Fate::Ok
+        } else {
+            self.mix.fate(seed, call)
         }
     }
 }

@@ -2,27 +2,20 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use async_trait::async_trait;
-use kcl_core::{
-    ErrorKind, ExtendedSequenceNumber, ReadError, ReadPosition, Shard, ShardEvent, ShardFilter, ShardId, ShardReader,
-    StreamReader, Wall,
-};
+use kcl_core::{ErrorKind, ExtendedSequenceNumber, ReadError, SequenceNumber, Shard, ShardFilter, ShardId, Wall};
 use kcl_testing::MemoryStream;
 
-use super::{Api, Fate, FaultMix, Mutant};
+use super::{Api, Call, Fate, FaultPlan, Mutant, StreamClient};
 use crate::exec::{NodeId, Sim};
-use crate::keyed::{Stream, time_between};
+use crate::keyed::{Stream, decide, time_between};
 use crate::trace::{Event, Trace};
-
-/// How long an iterator is good for.
-const ITERATOR_LIFE: Duration = Duration::from_secs(300);
 
 /// The stream. A handle: clones share it.
 #[derive(Clone, Debug)]
 pub struct StreamServer {
-    sim: Sim,
-    trace: Trace,
-    mutant: Mutant,
+    pub(super) sim: Sim,
+    pub(super) trace: Trace,
+    pub(super) mutant: Mutant,
     memory: MemoryStream,
     state: Arc<Mutex<State>>,
 }
@@ -30,14 +23,26 @@ pub struct StreamServer {
 #[derive(Debug)]
 struct State {
     calls: BTreeMap<(NodeId, Api), u64>,
-    faults: FaultMix,
+    faults: FaultPlan,
+    /// The listing as it was, by the time since when.
+    listings: Vec<(Duration, Vec<Shard>)>,
+    /// The newest record of each shard, by time.
+    puts: BTreeMap<ShardId, Vec<(Duration, SequenceNumber)>>,
+    /// When each shard was closed.
+    closed: BTreeMap<ShardId, Duration>,
+    /// Until when the stream does not exist.
+    gone_until: Duration,
 }
 
 impl StreamServer {
     /// A stream of so many shards.
-    pub fn new(sim: Sim, trace: Trace, faults: FaultMix, mutant: Mutant, shards: u32) -> Self {
-        let state = Arc::new(Mutex::new(State { calls: BTreeMap::new(), faults }));
-        Self { sim, trace, mutant, memory: MemoryStream::new("stream", shards), state }
+    pub fn new(sim: Sim, trace: Trace, faults: FaultPlan, mutant: Mutant, shards: u32) -> Self {
+        let memory = MemoryStream::new("stream", shards);
+        let (calls, puts, closed) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let state = State { calls, faults, listings: Vec::new(), puts, closed, gone_until: Duration::ZERO };
+        let server = Self { sim, trace, mutant, memory, state: Arc::new(Mutex::new(state)) };
+        server.changed(Vec::new());
+        server
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -46,15 +51,22 @@ impl StreamServer {
 
     /// The stream as one node sees it.
     pub fn client(&self, node: NodeId) -> StreamClient {
-        StreamClient { server: self.clone(), node }
+        StreamClient::new(self.clone(), node)
     }
 
-    /// From now on no call meets a fault.
+    /// From now on no call meets a fault, and the stream exists.
     pub fn heal(&self) {
-        self.state().faults = FaultMix::default();
+        let mut state = self.state();
+        state.faults = FaultPlan::default();
+        state.gone_until = Duration::ZERO;
     }
 
-    /// The shards that records can be put on, in order of their hashes.
+    /// Every call answers that there is no such stream, until this moment.
+    pub fn gone_until(&self, until: Duration) {
+        self.state().gone_until = until;
+    }
+
+    /// The shards that records can be put on, in order of their creation.
     pub fn open_shards(&self) -> Vec<ShardId> {
         self.memory.open_shards()
     }
@@ -64,111 +76,136 @@ impl StreamServer {
         self.memory.set_records_per_read(records);
     }
 
-    fn memory(&self) -> &MemoryStream {
+    pub(super) fn memory(&self) -> &MemoryStream {
         let passed = i64::try_from(self.sim.now().as_millis()).unwrap_or(i64::MAX);
         self.memory.set_now(Wall::from_unix_millis(MemoryStream::START.unix_millis() + passed));
         &self.memory
     }
 
-    /// Puts a record on a shard, if it is open.
-    pub fn put(&self, shard: &ShardId, data: &[u8]) {
-        if let Ok(number) = self.memory().put_to(shard, "key", data) {
-            self.trace.add(Event::Put(shard.clone(), ExtendedSequenceNumber::new(number, 0)));
+    /// Puts a record on the shard that serves the key: `count` user records, aggregated if they are two or more.
+    pub fn put(&self, key: &str, count: u64, data: &[u8]) {
+        let memory = self.memory();
+        let (shard, number) = if count < 2 { memory.put(key, data) } else { memory.put(key, aggregated(key, count, data)) };
+        self.state().puts.entry(shard.clone()).or_default().push((self.sim.now(), number.clone()));
+        for sub_sequence in 0..count.max(1) {
+            let position = ExtendedSequenceNumber::new(number.clone(), sub_sequence);
+            self.trace.add(Event::Put(shard.clone(), position, key.to_owned()));
         }
     }
 
     /// Splits a shard, if it can be split.
     pub fn split(&self, shard: &ShardId) {
-        if let Ok(children) = self.memory().split(shard) {
-            self.trace.add(Event::Reshard(vec![shard.clone()], children.to_vec()));
+        if self.memory().split(shard).is_ok() {
+            self.changed(vec![shard.clone()]);
         }
     }
 
     /// Merges two shards, if they are neighbours.
     pub fn merge(&self, shard: &ShardId, adjacent: &ShardId) {
-        if let Ok(child) = self.memory().merge(shard, adjacent) {
-            self.trace.add(Event::Reshard(vec![shard.clone(), adjacent.clone()], vec![child]));
+        if self.memory().merge(shard, adjacent).is_ok() {
+            self.changed(vec![shard.clone(), adjacent.clone()]);
         }
     }
 
-    async fn call(&self, node: NodeId, api: Api) -> Result<(), ReadError> {
+    /// Ends the retention of everything older than `age`: records, and shards that were closed before.
+    pub fn trim(&self, age: Duration) {
+        let now = self.sim.now();
+        let old = now.saturating_sub(age);
+        let puts = self.state().puts.clone();
+        for (shard, records) in puts {
+            // The newest stays, as the first that is not removed.
+            let kept = records.iter().find(|(at, _)| *at >= old).or_else(|| records.last());
+            if let Some((_, first)) = kept
+                && self.memory().trim(&shard, first).is_ok_and(|removed| removed > 0)
+            {
+                self.trace.add(Event::Trimmed(shard, first.clone()));
+            }
+        }
+        let closed = self.state().closed.clone();
+        let past: Vec<ShardId> = closed.into_iter().filter(|(_, at)| *at < old).map(|(shard, _)| shard).collect();
+        for shard in past {
+            self.state().closed.remove(&shard);
+            if self.memory().remove_shard(&shard).is_ok() {
+                self.trace.add(Event::Removed(shard));
+            }
+        }
+        self.remember_listing();
+    }
+
+    fn remember_listing(&self) {
+        let listing = (self.sim.now(), self.memory.shards());
+        self.state().listings.push(listing);
+    }
+
+    fn changed(&self, closed: Vec<ShardId>) {
+        let known: Vec<ShardId> = self
+            .state()
+            .listings
+            .last()
+            .map(|(_, shards)| shards.iter().map(|shard| shard.id.clone()).collect())
+            .unwrap_or_default();
+        let opened = self.memory.shards().into_iter().filter(|shard| !known.contains(&shard.id)).collect();
+        let now = self.sim.now();
+        self.state().closed.extend(closed.iter().map(|shard| (shard.clone(), now)));
+        self.remember_listing();
+        self.trace.add(Event::Reshard(closed, opened));
+    }
+
+    /// What a listing shows of these shards, which are the true answer.
+    pub(super) fn shown(&self, filter: ShardFilter, shards: Vec<Shard>, nth: u64, fate: Fate) -> Vec<Shard> {
+        match fate {
+            Fate::LateListing(age) => {
+                let moment = self.sim.now().saturating_sub(age);
+                let state = self.state();
+                let as_it_was = state.listings.iter().rev().find(|(since, _)| *since <= moment);
+                let old = as_it_was.map(|(_, old)| old.clone()).unwrap_or_default();
+                match filter {
+                    ShardFilter::AtLatest => old.into_iter().filter(Shard::is_open).collect(),
+                    _ => old.into_iter().filter(|shard| shards.iter().any(|now| now.id == shard.id)).collect(),
+                }
+            }
+            Fate::PartialListing(one_in) => {
+                let kept = |index: u64| !decide(self.sim.seed(), Stream::Fault, (nth, index, 55)).is_multiple_of(one_in);
+                (0..).zip(shards).filter(|(index, _)| kept(*index)).map(|(_, shard)| shard).collect()
+            }
+            Fate::DoubleListing => [shards.clone(), shards].concat(),
+            _ => shards,
+        }
+    }
+
+    /// One call: how many'th it is and what happens to it, or its error.
+    pub(super) async fn call(&self, node: NodeId, api: Api) -> Result<(u64, Fate), ReadError> {
         let (nth, fate) = {
             let mut state = self.state();
             let calls = state.calls.entry((node, api)).or_default();
             *calls += 1;
             let nth = *calls;
-            (nth, state.faults.fate(self.sim.seed(), node, api, nth))
+            (nth, state.faults.fate(self.sim.seed(), Call { node, api, nth }))
         };
+        self.trace.add(Event::Called(node, api));
         if fate != Fate::Ok {
             self.trace.add(Event::Fault(node, api, nth, fate));
         }
-        let key = (node.number(), (api as u64) << 8, nth);
+        let key = (node.number(), api.number() << 8, nth);
         let (least, most) = (Duration::from_millis(1), Duration::from_millis(30));
         let slow = if let Fate::SlowReply(time) = fate { time } else { Duration::ZERO };
         self.sim.sleep(time_between(self.sim.seed(), Stream::Latency, key, least, most) + slow).await;
-        let kind = match fate {
-            Fate::FailBefore => ErrorKind::Unavailable,
-            Fate::Throttle => ErrorKind::Throttled,
-            Fate::Expire => ErrorKind::Expired,
-            _ => return Ok(()),
-        };
+        let gone = self.state().gone_until > self.sim.now();
+        let failed = if let Fate::Fail(kind) = fate { Some(kind) } else { gone.then_some(ErrorKind::NotFound) };
         let operation = match api {
             Api::List => "list_shards",
             Api::Open => "open",
             _ => "next",
         };
-        Err(ReadError::new(kind, operation, "stream"))
+        failed.map_or(Ok((nth, fate)), |kind| Err(ReadError::new(kind, operation, "stream")))
     }
 }
 
-/// The stream as one node sees it.
-#[derive(Clone, Debug)]
-pub struct StreamClient {
-    server: StreamServer,
-    node: NodeId,
-}
-
-#[async_trait]
-impl StreamReader for StreamClient {
-    async fn list_shards(&self, filter: ShardFilter) -> Result<Vec<Shard>, ReadError> {
-        self.server.call(self.node, Api::List).await?;
-        self.server.memory().list_shards(filter).await
+fn aggregated(key: &str, count: u64, data: &[u8]) -> bytes::Bytes {
+    let mut aggregator = kcl_aggregation::Aggregator::default();
+    for nth in 0..count {
+        // Far below the limit: nothing is packed before the end.
+        let _ = aggregator.add(key, None, [data, &nth.to_be_bytes()].concat());
     }
-
-    async fn open(&self, shard: &ShardId, position: &ReadPosition) -> Result<Box<dyn ShardReader>, ReadError> {
-        self.server.call(self.node, Api::Open).await?;
-        let again = matches!(position, ReadPosition::After(_)) && self.server.mutant == Mutant::ReopenAtLatest;
-        let position = if again { &ReadPosition::Latest } else { position };
-        let inner = self.server.memory().open(shard, position).await?;
-        let used = self.server.sim.now();
-        Ok(Box::new(Reader { client: self.clone(), shard: shard.clone(), inner, used, expired: false }))
-    }
-}
-
-struct Reader {
-    client: StreamClient,
-    shard: ShardId,
-    inner: Box<dyn ShardReader>,
-    used: Duration,
-    expired: bool,
-}
-
-#[async_trait]
-impl ShardReader for Reader {
-    async fn next(&mut self) -> Result<ShardEvent, ReadError> {
-        let server = &self.client.server;
-        let called = server.call(self.client.node, Api::Next).await;
-        let now = server.sim.now();
-        self.expired |= now.saturating_sub(self.used) > ITERATOR_LIFE;
-        self.expired |= called.as_ref().is_err_and(|error| error.kind() == ErrorKind::Expired);
-        if self.expired {
-            return Err(ReadError::new(ErrorKind::Expired, "next", self.shard.as_str()));
-        }
-        called?;
-        // No await before this is polled, and it is done when it is first polled: cancelling loses nothing.
-        let event = self.inner.next().await?;
-        self.used = now;
-        server.trace.add(Event::Read(self.client.node, self.shard.clone()));
-        Ok(event)
-    }
+    aggregator.finish().map(|packed| packed.data).unwrap_or_default()
 }

@@ -1,13 +1,15 @@
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
-use kcl_core::{NoMetrics, WorkerConfig, WorkerId};
+use kcl_core::{WorkerConfig, WorkerId};
 use kcl_runtime::{Backends, Worker};
 use tokio::sync::watch;
 
+use super::measure::Alarms;
 use super::{Behaviour, Processors, StoreServer, StreamServer};
 use crate::exec::{ClockSpec, NodeEnv, NodeId, Sim};
 use crate::trace::{Event, Trace};
@@ -23,22 +25,48 @@ pub struct Host {
     pub store: StoreServer,
     /// The stream.
     pub stream: StreamServer,
-    /// Every worker's settings.
-    pub config: WorkerConfig,
     /// Every worker's processors.
     pub behaviour: Behaviour,
     /// How many tenures began.
     pub tenures: Arc<AtomicU64>,
-    /// Becomes true when every worker is to shut down.
-    pub stop: watch::Sender<bool>,
+    /// What asks each worker to shut down.
+    stops: Mutex<BTreeMap<NodeId, watch::Sender<bool>>>,
 }
 
 impl Host {
-    /// Starts a worker under a new name. It tries again until it has started.
-    pub fn start(&self, clock: ClockSpec) -> NodeId {
+    /// A host of workers that have not started yet.
+    pub fn new(sim: Sim, trace: Trace, store: StoreServer, stream: StreamServer, behaviour: Behaviour) -> Self {
+        Self { sim, trace, store, stream, behaviour, tenures: Arc::default(), stops: Mutex::default() }
+    }
+
+    fn stops(&self) -> MutexGuard<'_, BTreeMap<NodeId, watch::Sender<bool>>> {
+        self.stops.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks a worker to shut down.
+    pub fn stop(&self, node: NodeId) {
+        if let Some(stop) = self.stops().get(&node)
+            && !stop.send_replace(true)
+        {
+            self.trace.add(Event::AskedToStop(node));
+        }
+    }
+
+    /// Starts a worker under this name, or a new one. It tries again until it has started.
+    pub fn start(&self, mut config: WorkerConfig, clock: ClockSpec, id: Option<WorkerId>) -> (NodeId, WorkerId) {
         let node = self.sim.node(clock);
-        let id = WorkerId::new(format!("w{}", node.0));
+        let id = id.unwrap_or_else(|| WorkerId::new(format!("w{}", node.0)));
         self.trace.add(Event::Started(node, id.clone()));
+        config.worker_id = Some(id.clone());
+        let (stop, asked) = watch::channel(false);
+        self.stops().insert(node, stop);
+        let main = self.life(node, config, asked);
+        drop(self.sim.spawn(node, "main", main.boxed()));
+        (node, id)
+    }
+
+    /// One process from its start to its end.
+    fn life(&self, node: NodeId, config: WorkerConfig, mut stop: watch::Receiver<bool>) -> impl Future<Output = ()> + use<> {
         let processors = Processors {
             sim: self.sim.clone(),
             trace: self.trace.clone(),
@@ -46,36 +74,40 @@ impl Host {
             behaviour: self.behaviour,
             tenures: Arc::clone(&self.tenures),
         };
-        let mut config = self.config.clone();
-        config.worker_id = Some(id);
         let (store, stream) = (self.store.client(node), self.stream.client(node));
-        let env = NodeEnv::new(self.sim.clone(), node);
+        let (sim, trace) = (self.sim.clone(), self.trace.clone());
+        let (env, sink) = (NodeEnv::new(sim.clone(), node), trace.clone());
         let backends = move || Backends {
             store: Arc::new(store.clone()),
             stream: Arc::new(stream.clone()),
-            metrics: Arc::new(NoMetrics),
+            metrics: Arc::new(Alarms { trace: sink.clone(), node }),
             publisher: None,
             env: Arc::new(env.clone()),
         };
-        let (sim, trace, mut stop) = (self.sim.clone(), self.trace.clone(), self.stop.subscribe());
-        let main = async move {
-            let worker = loop {
-                match Worker::start(config.clone(), backends(), Arc::new(processors.clone())).await {
-                    Ok(worker) => break worker,
-                    Err(_) => sim.sleep(Duration::from_secs(1)).await,
+        async move {
+            let mut early = stop.clone();
+            let start = async {
+                loop {
+                    match Worker::start(config.clone(), backends(), Arc::new(processors.clone())).await {
+                        Ok(worker) => break worker,
+                        Err(_) => sim.sleep(Duration::from_secs(1)).await,
+                    }
                 }
             };
-            let asked = Box::pin(async {
-                // The sender lives as long as the run.
-                let _ = stop.wait_for(|stop| *stop).await;
-            });
-            let result = match select(Box::pin(worker.wait()), asked).await {
+            let worker = match select(Box::pin(asked(&mut early)), Box::pin(start)).await {
+                Either::Left(_) => return trace.add(Event::Stopped(node, Ok(()))),
+                Either::Right((worker, _)) => worker,
+            };
+            let result = match select(Box::pin(worker.wait()), Box::pin(asked(&mut stop))).await {
                 Either::Left((result, _)) => result.and_then(|()| Err(kcl_runtime::ConsumerError::CoordinationDied)),
                 Either::Right(_) => worker.shutdown().await,
             };
             trace.add(Event::Stopped(node, result.map_err(|error| error.to_string())));
-        };
-        drop(self.sim.spawn(node, "main", main.boxed()));
-        node
+        }
     }
+}
+
+async fn asked(stop: &mut watch::Receiver<bool>) {
+    // The sender lives as long as the run.
+    let _ = stop.wait_for(|stop| *stop).await;
 }

@@ -1,0 +1,46 @@
+pub(crate) const USAGE: &str = "\
+usage: [--seeds N] [--from S] [--base TEXT] [--minutes M]   runs seeds, by index; other base, other seeds; M ends it early
+       --seed 0x… [--log]                                   replays one";
+
+/// What the command line asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Command {
+    /// One seed, and whether its whole log is wanted.
+    One { seed: u64, log: bool },
+    /// Seeds by index, for at most so many minutes.
+    Sweep { base: u64, from: u64, seeds: u64, minutes: Option<u64> },
+}
+
+pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Command, String> {
+    let (mut seed, mut log) = (None, false);
+    let (mut base, mut from, mut seeds, mut minutes) = (0, 0, 100, None);
+    while let Some(word) = words.next() {
+        let mut value = || words.next().ok_or_else(|| format!("a value is missing: option={word}"));
+        match word.as_str() {
+            "--log" => log = true,
+            "--seed" => seed = Some(number(&value()?)?),
+            "--seeds" => seeds = number(&value()?)?,
+            "--from" => from = number(&value()?)?,
+            "--minutes" => minutes = Some(number(&value()?)?),
+            "--base" => base = hash(&value()?),
+            _ => return Err(format!("unknown option: option={word}")),
+        }
+    }
+    Ok(match seed {
+        Some(seed) => Command::One { seed, log },
+        None => Command::Sweep { base, from, seeds, minutes },
+    })
+}
+
+fn number(text: &str) -> Result<u64, String> {
+    let parsed = match text.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16),
+        None => text.parse(),
+    };
+    parsed.map_err(|_| format!("not a number: value={text}"))
+}
+
+/// FNV-1a: any text names a base.
+fn hash(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
