@@ -1,7 +1,7 @@
 use std::time::{Duration, Instant};
 
 use crate::failure::Failure;
-use crate::{cargo, deps, example, tidy};
+use crate::{cargo, deps, example, sim, tidy};
 
 /// One check of the gate.
 pub(crate) struct Step {
@@ -18,17 +18,10 @@ const GATE: [Step; 9] = [
     // Without any backend of ours the library still builds, for users who bring their own.
     Step { name: "features", check: || cargo::run(&["check", "--package", "kcl", "--lib", "--no-default-features"]) },
     Step { name: "test", check: || cargo::run(&["test", "--workspace"]) },
-    Step { name: "sim", check: || sim(&[]) },
+    Step { name: "sim", check: sim::gate },
     Step { name: "docs", check: || cargo::run_with(&["doc", "--workspace", "--no-deps"], "RUSTDOCFLAGS", "-D warnings") },
     Step { name: "examples", check: example::check },
 ];
-
-/// Runs seeds of the simulator, optimised and with every assertion.
-pub(crate) fn sim(arguments: &[String]) -> Result<(), Failure> {
-    let mut all = vec!["run", "--package", "kcl-sim", "--profile", "sim", "--"];
-    all.extend(arguments.iter().map(String::as_str));
-    cargo::run(&all)
-}
 
 /// The step of the gate with this name.
 pub(crate) fn named(name: &str) -> Option<Step> {

@@ -3,6 +3,7 @@
 mod arguments;
 mod one;
 mod sweep;
+mod trip;
 
 use std::process::ExitCode;
 
@@ -11,6 +12,7 @@ pub(crate) use arguments::{Command, USAGE, parse};
 pub(crate) fn run(command: &Command) -> ExitCode {
     let clean = match command {
         Command::One { seed, log } => one::run(*seed, *log),
+        Command::Trip(forbidden) => trip::run(*forbidden),
         Command::Sweep { base, from, seeds, minutes } => sweep::run(*base, *from, *seeds, *minutes),
     };
     if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE }
