@@ -10,6 +10,7 @@ mod cargo;
 mod deps;
 mod example;
 mod failure;
+mod mutants;
 mod sim;
 mod steps;
 mod tidy;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::failure::Failure;
-use crate::{cargo, tree};
+use crate::{cargo, mutants, tree};
 
 /// The exit code of a process that the wire ended; see `tripwire.c`.
 const TRIPPED: i32 = 86;
@@ -13,6 +13,9 @@ const SEEDS: &str = "300";
 
 /// Runs the simulator with these arguments, optimised and with every assertion.
 pub(crate) fn run(arguments: &[&str]) -> Result<(), Failure> {
+    if let Some(("--mutants", rest)) = arguments.split_first().map(|(first, rest)| (*first, rest)) {
+        return mutants::run(rest);
+    }
     let wire = wire()?;
     let all = line(arguments);
     match &wire {
