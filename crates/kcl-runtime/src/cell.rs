@@ -1,10 +1,10 @@
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 use kcl_core::{
     Admission, Checkpoint, CheckpointError, CheckpointTracker, ExtendedSequenceNumber, HeldAction, HeldInput, HeldLease, Lease,
     Mono, Phase,
 };
 use tokio::sync::watch;
+
+use crate::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The one place that knows whether a tenure may act: renewals, checkpoints and the reader of a shard share it.
 #[derive(Debug)]

@@ -17,6 +17,7 @@ mod parts;
 mod port;
 mod race;
 mod status;
+mod sync;
 mod tokio_env;
 mod worker;
 
