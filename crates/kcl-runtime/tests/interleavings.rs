@@ -406,7 +406,7 @@ async fn after_a_panic_nothing_is_checkpointed_any_more() {
 fn the_renewal_of_a_process_with_the_same_name_is_not_mistaken_for_ones_own() {
     let mut row = my_row();
     let mut zombie = Holder::new(&row, Mono::ZERO);
-    row = LeaseWrite::take(&row, &"me".into()).apply(Some(&row)).unwrap().unwrap();
+    row = LeaseWrite::take(&row, &"me".into(), TenureToken::new(1)).apply(Some(&row)).unwrap().unwrap();
     let mut successor = Holder::new(&row, Mono::from_millis(11_000));
     for round in 0..4 {
         let now = 15_000 + round * 4_000;
@@ -565,7 +565,7 @@ async fn a_stuck_processor_does_not_hold_back_the_children_of_the_shard_it_lost(
     pass(Duration::from_secs(1)).await;
     // Another worker takes the lease, reads the shard to its end and creates the children.
     let row = world.lease(&parent);
-    let mut taken = LeaseWrite::take(&row, &"java".into()).apply(Some(&row)).unwrap().unwrap();
+    let mut taken = LeaseWrite::take(&row, &"java".into(), TenureToken::new(1)).apply(Some(&row)).unwrap().unwrap();
     let children = world.stream.split(&parent).unwrap();
     taken.checkpoint = Checkpoint::ShardEnd;
     taken.children = children.to_vec();
