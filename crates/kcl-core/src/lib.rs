@@ -44,7 +44,7 @@ pub use config::{
 pub use error::{ErrorKind, ReadError, StoreError, error_chain};
 pub use hash_range::HashKeyRange;
 pub use held::{ChangeOutcome, HeldAction, HeldInput, HeldLease, Phase, RequestId, RowChange, TenureEnd, WriteAnswer};
-pub use ids::{HoldId, LeaseKey, PartitionKey, ShardId, WorkerId};
+pub use ids::{HoldId, LeaseKey, PartitionKey, ShardId, TenureToken, WorkerId};
 pub use leader::elect_leader;
 pub use lease::{Lease, LeaseCounter};
 pub use lease_store::{LeaseScan, LeaseStore, UnreadableRow};

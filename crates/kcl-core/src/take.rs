@@ -1,10 +1,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use rand::Rng;
 use rand::seq::SliceRandom;
+use rand::{Rng, RngExt};
 
-use crate::{Expectation, Lease, LeaseKey, LeaseWrite, Standing, WorkerId};
+use crate::{Expectation, Lease, LeaseKey, LeaseWrite, Standing, TenureToken, WorkerId};
 
 /// What the planner of takes is told.
 #[derive(Clone, Debug)]
@@ -36,12 +36,13 @@ pub struct PlannedTake {
 
 impl PlannedTake {
     /// What to send after the take was rejected because the row is `current`: it was meant for this owner, who only
-    /// renewed since the row was seen. Anything else is for another round to plan.
+    /// renewed since the row was seen. Anything else is for another round to plan. It is a take of another version, with a
+    /// token of its own.
     #[must_use]
-    pub fn again(&self, current: &Lease, me: &WorkerId) -> Option<Self> {
+    pub fn again(&self, current: &Lease, me: &WorkerId, token: TenureToken) -> Option<Self> {
         let Expectation::Version { owner: Some(expected), .. } = self.write.expectation() else { return None };
         let same = current.is_owned_by(expected) && expected != me;
-        (self.from_live && same).then(|| Self { write: LeaseWrite::take(current, me), from_live: true })
+        (self.from_live && same).then(|| Self { write: LeaseWrite::take(current, me, token), from_live: true })
     }
 }
 
@@ -93,8 +94,12 @@ pub fn plan_takes(input: &TakeInput<'_>, rng: &mut impl Rng) -> TakePlan {
     if available.is_empty() {
         steal(input, &mut counts, target, &mut plan, rng);
     }
-    plan.takes.extend(chosen.into_iter().map(|lease| PlannedTake { write: LeaseWrite::take(lease, input.me), from_live: false }));
+    plan.takes.extend(chosen.into_iter().map(|lease| planned(lease, input.me, false, rng)));
     plan
+}
+
+fn planned(lease: &Lease, me: &WorkerId, from_live: bool, rng: &mut impl Rng) -> PlannedTake {
+    PlannedTake { write: LeaseWrite::take(lease, me, TenureToken::new(rng.random())), from_live }
 }
 
 fn choose<'a>(mut leases: Vec<&'a Lease>, most: usize, rng: &mut impl Rng) -> Vec<&'a Lease> {
@@ -131,7 +136,7 @@ fn steal<'a>(
             return;
         }
         let Some(lease) = victims.get_mut(richest).and_then(Vec::pop) else { return };
-        plan.takes.push(PlannedTake { write: LeaseWrite::take(lease, input.me), from_live: true });
+        plan.takes.push(planned(lease, input.me, true, rng));
         plan.stolen += 1;
         counts.insert(richest, most - 1);
         counts.insert(input.me, mine + 1);

@@ -77,6 +77,19 @@ fn each_lease_once_and_never_my_own() {
 }
 
 #[test]
+fn every_take_has_a_token_of_its_own() {
+    let tokens = |table| -> Vec<_> {
+        let takes = plan(table, 100, 100).takes.into_iter();
+        takes.map(|take| if let crate::Change::Update(update) = take.write.change() { update.tenure } else { None }).collect()
+    };
+    for (table, taken) in [("......", 6), ("aaaabbbbm", 2)] {
+        let tokens = tokens(table);
+        let distinct: BTreeSet<_> = tokens.iter().flatten().collect();
+        assert_eq!((tokens.len(), distinct.len()), (taken, taken), "{table}");
+    }
+}
+
+#[test]
 fn a_lease_to_avoid_is_left_alone() {
     let me = WorkerId::from("m");
     let lease = Lease::new("shard".into(), Checkpoint::TrimHorizon);
@@ -97,13 +110,14 @@ fn a_lease_to_avoid_is_left_alone() {
 #[test]
 fn a_rejected_take_is_sent_again_only_to_the_owner_it_was_meant_for() {
     let me = WorkerId::from("m");
+    let token = TenureToken::new;
     let row = |owner: Option<&str>, counter| {
         let mut lease = Lease::new("shard".into(), Checkpoint::TrimHorizon);
         lease.owner = owner.map(WorkerId::from);
         lease.counter = crate::LeaseCounter::new(counter);
         lease
     };
-    let planned = |owner, from_live| PlannedTake { write: LeaseWrite::take(&row(owner, 3), &me), from_live };
+    let planned = |owner, from_live| PlannedTake { write: LeaseWrite::take(&row(owner, 3), &me, token(1)), from_live };
     let cases = [
         (planned(Some("a"), true), row(Some("a"), 5), true, "it renewed"),
         (planned(Some("a"), true), row(Some("b"), 5), false, "it lost the lease"),
@@ -113,6 +127,8 @@ fn a_rejected_take_is_sent_again_only_to_the_owner_it_was_meant_for() {
         (planned(None, false), row(Some("a"), 5), false, "somebody was faster"),
     ];
     for (take, current, again, why) in cases {
-        assert_eq!(take.again(&current, &me).is_some(), again, "{why}");
+        let sent = take.again(&current, &me, token(2));
+        let expected = again.then(|| LeaseWrite::take(&current, &me, token(2)));
+        assert_eq!(sent.map(|take| take.write), expected, "{why}");
     }
 }

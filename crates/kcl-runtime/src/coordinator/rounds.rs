@@ -5,9 +5,10 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use kcl_core::{
     ErrorKind, HeldInput, Lease, LeaseKey, LeaseScan, LeaseWrite, Lineage, Measurement, Mono, PlannedTake, ReadError, RowChange,
-    Shard, ShardFilter, Standing, StoreError, TakeInput, UnreadableRow, WriteOutcome, check_listing, elect_leader, error_chain,
-    plan_cleanup, plan_shard_sync, plan_takes, rows_to_check,
+    Shard, ShardFilter, Standing, StoreError, TakeInput, TenureToken, UnreadableRow, WriteOutcome, check_listing, elect_leader,
+    error_chain, plan_cleanup, plan_shard_sync, plan_takes, rows_to_check,
 };
+use rand::RngExt;
 
 use super::Coordinator;
 use super::health::patience;
@@ -172,7 +173,8 @@ impl Coordinator {
             }
             Ok(WriteOutcome::Rejected { current }) => {
                 self.observer.see_row(now, &key, current.clone());
-                let again = current.and_then(|row| take.again(&row, &self.parts.me));
+                let token = TenureToken::new(self.rng.random());
+                let again = current.and_then(|row| take.again(&row, &self.parts.me, token));
                 match again.filter(|_| !retried && !self.is_shutting_down()) {
                     Some(again) => self.write_take(again, true),
                     None => self.measure(Measurement::count("TakeLeases", "UntakenLeases", 1.0).of_worker(&self.parts.me)),

@@ -37,7 +37,7 @@ pub(super) fn my_row() -> Lease {
 
 /// The row after another worker has taken it.
 pub(super) fn taken(row: &Lease) -> Lease {
-    LeaseWrite::take(row, &"other".into()).apply(Some(row)).unwrap().unwrap()
+    LeaseWrite::take(row, &"other".into(), kcl_core::TenureToken::new(1)).apply(Some(row)).unwrap().unwrap()
 }
 
 /// A tenure that begins at 0 s: the next renewal is due after 3.3 s, the deadline is at 9 s.
