@@ -16,7 +16,7 @@ use crate::support::{Event, Recorder, World, pass, until};
 fn the_renewal_of_a_process_with_the_same_name_is_not_mistaken_for_ones_own() {
     let mut row = my_row();
     let mut zombie = Holder::new(&row, Mono::ZERO);
-    row = LeaseWrite::take(&row, &"me".into(), kcl_core::TenureToken::new(1)).apply(Some(&row)).unwrap().unwrap();
+    row = LeaseWrite::take(&row, &"me".into(), TenureToken::new(1)).apply(Some(&row)).unwrap().unwrap();
     let mut successor = Holder::new(&row, Mono::from_millis(11_000));
     for round in 0..4 {
         let now = 15_000 + round * 4_000;

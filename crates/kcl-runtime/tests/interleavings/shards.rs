@@ -87,7 +87,7 @@ async fn a_stuck_processor_does_not_hold_back_the_children_of_the_shard_it_lost(
     pass(Duration::from_secs(1)).await;
     // Another worker takes the lease, reads the shard to its end and creates the children.
     let row = world.lease(&parent);
-    let mut taken = LeaseWrite::take(&row, &"java".into(), kcl_core::TenureToken::new(1)).apply(Some(&row)).unwrap().unwrap();
+    let mut taken = LeaseWrite::take(&row, &"java".into(), TenureToken::new(1)).apply(Some(&row)).unwrap().unwrap();
     let children = world.stream.split(&parent).unwrap();
     taken.checkpoint = Checkpoint::ShardEnd;
     taken.children = children.to_vec();
