@@ -32,12 +32,14 @@
 
 pub mod conformance;
 mod fault;
+pub mod fleet;
 mod lease_store;
 mod recorder;
 mod stream;
 mod test_shard;
 
 pub use fault::{Fault, FaultCall, FaultHandle, FaultPlan, FaultTarget, FaultyStore, FaultyStream, StoreCall, StreamCall};
+pub use fleet::Fleet;
 pub use lease_store::{MemoryLeaseStore, WriteCount};
 pub use recorder::RecordingCheckpointer;
 pub use stream::MemoryStream;
