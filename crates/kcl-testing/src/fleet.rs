@@ -251,7 +251,10 @@ impl Fleet {
         for &seed in &self.settings.seeds {
             // On a thread of its own, because a test may call this from a runtime.
             let ran = thread::scope(|scope| {
-                scope.spawn(|| self.run_seed(seed, &outside, &factory, &check)).join().unwrap_or_else(|panic| resume_unwind(panic))
+                scope
+                    .spawn(|| self.run_seed(seed, &outside, &factory, &check))
+                    .join()
+                    .unwrap_or_else(|panic| resume_unwind(panic))
             });
             report.add(&ran.options, ran.records, &ran.entries, ran.violations);
         }

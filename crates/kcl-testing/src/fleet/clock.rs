@@ -1,11 +1,11 @@
 #![allow(clippy::disallowed_methods, reason = "a simulated process lives by tokio's paused clock")]
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use kcl_core::{Mono, Wall};
 use kcl_runtime::{Env, SeededRng, TaskClass, TaskHandle, TokioEnv};
-use std::sync::{Mutex, PoisonError};
 use tokio::time::Instant;
 
 use super::draws::Draws;

@@ -1,9 +1,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use kcl_core::{
-    Checkpoint, CheckpointError, CheckpointPort, Checkpointer, ExtendedSequenceNumber, LeaseInfo, PendingCheckpoint,
-};
+use kcl_core::{Checkpoint, CheckpointError, CheckpointPort, Checkpointer, ExtendedSequenceNumber, LeaseInfo, PendingCheckpoint};
 
 use super::trace::{Answer, Event};
 use super::watch::Watch;

@@ -151,6 +151,6 @@ async fn main(
         Either::Left((result, _)) => result,
         Either::Right(_) => worker.shutdown().await,
     };
-    let result = result.map_err(|error| error_chain(&error).to_string());
+    let result = result.map_err(|error| error_chain(&error));
     *outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
 }

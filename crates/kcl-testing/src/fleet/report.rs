@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::faults::FaultKind;
 use super::options::Options;
@@ -37,6 +38,7 @@ pub struct Report {
     seeds: usize,
     records: usize,
     events: BTreeMap<FaultKind, usize>,
+    fingerprint: DefaultHasher,
     violations: Vec<Violation>,
     /// What happened before the first violation.
     story: Option<String>,
@@ -44,7 +46,8 @@ pub struct Report {
 
 impl Report {
     pub(super) fn new(settings: Settings) -> Self {
-        Self { settings, seeds: 0, records: 0, events: BTreeMap::new(), violations: Vec::new(), story: None }
+        let (events, fingerprint, violations) = (BTreeMap::new(), DefaultHasher::new(), Vec::new());
+        Self { settings, seeds: 0, records: 0, events, fingerprint, violations, story: None }
     }
 
     /// One more run.
@@ -52,6 +55,7 @@ impl Report {
         self.seeds += 1;
         self.records += records;
         for entry in entries {
+            entry.to_string().hash(&mut self.fingerprint);
             if let Event::Fault(kind, _) = &entry.event {
                 *self.events.entry(*kind).or_default() += 1;
             }
@@ -81,6 +85,12 @@ impl Report {
     /// have come.
     pub fn count(&self, kind: FaultKind) -> usize {
         self.events.get(&kind).copied().unwrap_or_default()
+    }
+
+    /// A number that stands for everything that happened. If it differs between two runs of the same fleet with the same
+    /// build, the application depends on something that is not from the seed.
+    pub fn fingerprint(&self) -> u64 {
+        self.fingerprint.finish()
     }
 
     /// How many records were put, over all seeds.
@@ -117,7 +127,8 @@ fn story(options: &Options, entries: &[Entry], violations: &[Violation]) -> Stri
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{:?}", self.settings)?;
-        writeln!(f, "seeds={} records={} trouble={:?}", self.seeds, self.records, self.events)?;
+        let Self { seeds, records, events, .. } = self;
+        writeln!(f, "seeds={seeds} records={records} fingerprint={:#x} trouble={events:?}", self.fingerprint())?;
         let Some(first) = self.violations.first() else {
             return write!(f, "everything held");
         };

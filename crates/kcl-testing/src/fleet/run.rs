@@ -51,7 +51,9 @@ impl Run {
         let seen: BTreeSet<Vec<u8>> = payloads.into_iter().map(|payload| payload.as_ref().to_vec()).collect();
         let missing: Vec<_> = self.records.iter().filter(|record| !seen.contains(&record.data)).collect();
         match missing.first() {
-            Some(first) => Err(format!("{} of {} records are missing, the first is {first:?}", missing.len(), self.records.len())),
+            Some(first) => {
+                Err(format!("{} of {} records are missing, the first is {first:?}", missing.len(), self.records.len()))
+            }
             None => Ok(()),
         }
     }

@@ -78,8 +78,7 @@ impl<'a> Simulation<'a> {
             return vec![self.violation(Rule::Start, format!("the configuration is not valid: {error}"))];
         }
         let mut nemesis = Nemesis::new(self.options, self.seed, self.stream.clone(), self.trace.clone());
-        let mut producer =
-            Producer::new(self.settings, self.options, self.seed, self.stream.clone(), self.trace.clone());
+        let mut producer = Producer::new(self.settings, self.options, self.seed, self.stream.clone(), self.trace.clone());
         self.enter("faults");
         while self.now < self.settings.duration && self.violations.is_empty() {
             self.turn(&mut nemesis);

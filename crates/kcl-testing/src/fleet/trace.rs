@@ -92,9 +92,18 @@ pub(super) enum Event {
     /// The application said that this record is processed.
     Processed(ExtendedSequenceNumber),
     /// A checkpoint is asked for; `in_lease_lost` if by that callback itself.
-    Asked { tenure: Tenure, checkpoint: Checkpoint, in_lease_lost: bool },
+    Asked {
+        tenure: Tenure,
+        checkpoint: Checkpoint,
+        in_lease_lost: bool,
+    },
     /// It was answered; what the row says then.
-    Answered { tenure: Tenure, checkpoint: Checkpoint, answer: Answer, stored: Option<Checkpoint> },
+    Answered {
+        tenure: Tenure,
+        checkpoint: Checkpoint,
+        answer: Answer,
+        stored: Option<Checkpoint>,
+    },
     /// Another task asks for the latest position while the call that got this record has not returned.
     LatestWhileBusy(Tenure, ExtendedSequenceNumber),
 }
@@ -149,6 +158,12 @@ struct State {
     processed: BTreeSet<ExtendedSequenceNumber>,
 }
 
+impl State {
+    fn is_put(&self, position: &ExtendedSequenceNumber) -> bool {
+        self.puts.binary_search_by(|record| record.position.cmp(position)).is_ok()
+    }
+}
+
 impl Trace {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -162,7 +177,7 @@ impl Trace {
         let mut state = self.state();
         match &event {
             Event::Accepted(_, positions) => state.accepted.extend(positions.iter().cloned()),
-            Event::Processed(position) => drop(state.processed.insert(position.clone())),
+            Event::Processed(position) if state.is_put(position) => drop(state.processed.insert(position.clone())),
             _ => {}
         }
         let at = state.now;
@@ -188,7 +203,8 @@ impl Trace {
     pub(super) fn all_processed(&self) -> bool {
         let state = self.state();
         let done = if state.processed.is_empty() { &state.accepted } else { &state.processed };
-        state.puts.len() <= done.len() && state.puts.iter().all(|record| done.contains(&record.position))
+        // Nothing but what was put is in either.
+        state.puts.len() == done.len()
     }
 
     /// What was put, and what happened.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
-use kcl_core::{Checkpointer, KinesisClientRecord, ShardRecordProcessor, ShardRecordProcessorFactory};
+use kcl_core::{Checkpointer, ExtendedSequenceNumber, KinesisClientRecord, ShardRecordProcessor, ShardRecordProcessorFactory};
 use kcl_testing::fleet::World;
 
 /// What a processor does.
@@ -37,6 +37,14 @@ pub enum Behaviour {
     HangsInShutdown,
     /// Calls `end` in `process_records`.
     EndsEarly,
+    /// Works when it has seen enough records, and whenever it must; then checkpoints. Nothing is wrong with that.
+    Buffers,
+    /// As `Buffers`, but forgets what it has when the shard ends.
+    BuffersAndForgets,
+    /// Keeps the last position for all shards of a process together.
+    MixesShards,
+    /// Panics on one record of the stream.
+    Poisoned,
 }
 
 /// The application's database: what it holds survives the processes. A handle.
@@ -58,15 +66,21 @@ pub struct TestFactory {
     world: World,
     behaviour: Behaviour,
     sink: Option<Sink>,
+    /// The last position of any shard.
+    last: Arc<Mutex<Option<ExtendedSequenceNumber>>>,
 }
 
 impl TestFactory {
     pub fn new(world: &World, behaviour: Behaviour, sink: Option<&Sink>) -> Self {
-        Self { world: world.clone(), behaviour, sink: sink.cloned() }
+        Self { world: world.clone(), behaviour, sink: sink.cloned(), last: Arc::default() }
     }
 
     /// The work on one record: it waits, and tries until it succeeds.
     async fn work(&self, record: &KinesisClientRecord) {
+        if self.behaviour == Behaviour::Poisoned && record.record.data == b"7".as_slice() {
+            // Without the hook, which would print it.
+            std::panic::resume_unwind(Box::new("this record is poison"));
+        }
         loop {
             tokio::time::sleep(self.world.delay()).await;
             if !self.world.fails() {
@@ -88,6 +102,20 @@ struct TestProcessor {
     factory: TestFactory,
     checkpointer: Checkpointer,
     timer: Option<tokio::task::JoinHandle<()>>,
+    buffer: Mutex<Vec<KinesisClientRecord>>,
+}
+
+impl TestProcessor {
+    /// Works on what is buffered, and checkpoints it.
+    async fn flush(&self) {
+        let records = std::mem::take(&mut *self.buffer.lock().unwrap());
+        for record in &records {
+            self.factory.work(record).await;
+        }
+        if let Some(last) = records.last() {
+            let _ = self.checkpointer.checkpoint(last.extended_sequence_number()).await;
+        }
+    }
 }
 
 impl Drop for TestProcessor {
@@ -110,7 +138,7 @@ impl ShardRecordProcessorFactory for TestFactory {
                 }
             })
         });
-        Box::new(TestProcessor { factory: self.clone(), checkpointer, timer })
+        Box::new(TestProcessor { factory: self.clone(), checkpointer, timer, buffer: Mutex::default() })
     }
 }
 
@@ -132,6 +160,13 @@ impl ShardRecordProcessor for TestProcessor {
                 }
                 return;
             }
+            Behaviour::Buffers | Behaviour::BuffersAndForgets => {
+                self.buffer.lock().unwrap().extend(records);
+                if self.buffer.lock().unwrap().len() >= 10 {
+                    self.flush().await;
+                }
+                return;
+            }
             Behaviour::OutOfOrder => drop(join_all(records.iter().map(|record| self.factory.work(record))).await),
             _ => {
                 for record in &records {
@@ -143,6 +178,12 @@ impl ShardRecordProcessor for TestProcessor {
             Behaviour::TimerCheckpoints => return,
             Behaviour::Hangs => std::future::pending().await,
             Behaviour::EndsEarly => drop(self.checkpointer.end().await),
+            Behaviour::MixesShards => {
+                let highest = self.factory.last.lock().unwrap().take().max(Some(last)).unwrap();
+                *self.factory.last.lock().unwrap() = Some(highest.clone());
+                let _ = self.checkpointer.checkpoint(highest).await;
+                return;
+            }
             _ => {}
         }
         let _ = self.checkpointer.checkpoint(last).await;
@@ -155,6 +196,9 @@ impl ShardRecordProcessor for TestProcessor {
     }
 
     async fn shard_ended(&self) {
+        if self.factory.behaviour == Behaviour::Buffers {
+            self.flush().await;
+        }
         if self.factory.behaviour != Behaviour::NeverEnds {
             let _ = self.checkpointer.end().await;
         }
@@ -164,5 +208,6 @@ impl ShardRecordProcessor for TestProcessor {
         if self.factory.behaviour == Behaviour::HangsInShutdown {
             std::future::pending::<()>().await;
         }
+        self.flush().await;
     }
 }

@@ -16,9 +16,10 @@ pub(super) fn check(record: Record<'_>) -> Option<Finding> {
 }
 
 fn last_delivery(record: Record<'_>, put: &PutRecord) -> Option<usize> {
-    record.entries.iter().rposition(|entry| {
-        matches!(&entry.event, Event::Begin(_, Call::Process(positions)) if positions.contains(&put.position))
-    })
+    record
+        .entries
+        .iter()
+        .rposition(|entry| matches!(&entry.event, Event::Begin(_, Call::Process(positions)) if positions.contains(&put.position)))
 }
 
 /// What became of a record that was not processed.
