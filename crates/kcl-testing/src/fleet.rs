@@ -96,6 +96,9 @@ use self::settings::Settings;
 use self::simulation::Simulation;
 use self::trace::Trace;
 
+/// After so many seeds with violations no more are run.
+const MOST_FAILING: usize = 3;
+
 /// A fleet to be simulated. See the [module](self) for what it does.
 #[derive(Clone, Debug, Default)]
 #[must_use]
@@ -180,7 +183,8 @@ impl Fleet {
         self
     }
 
-    /// Runs every seed. `factory` is called for each process that starts, in that process.
+    /// Runs every seed, or until three of them had violations. `factory` is called for each process that starts, in that
+    /// process.
     pub fn run<F>(&self, factory: impl Fn(&World) -> F + Sync) -> Report
     where
         F: ShardRecordProcessorFactory + 'static,
@@ -188,7 +192,7 @@ impl Fleet {
         self.run_with(World::clone, factory, |_, _| Ok(()))
     }
 
-    /// Runs every seed, with something outside of the processes that survives them, such as a database in memory.
+    /// As [`run`](Self::run), with something outside of the processes that survives them, such as a database in memory.
     ///
     /// `outside` makes it, once for each seed and outside of any runtime. `factory` gets it for each process that starts,
     /// in that process. `check` looks at it when everything has stopped and says what is wrong, by an error or a panic;
@@ -257,6 +261,9 @@ impl Fleet {
                     .unwrap_or_else(|panic| resume_unwind(panic))
             });
             report.add(&ran.options, ran.records, &ran.entries, ran.violations);
+            if report.failing() >= MOST_FAILING {
+                break;
+            }
         }
         report
     }

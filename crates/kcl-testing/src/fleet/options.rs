@@ -38,7 +38,7 @@ impl Options {
         let faults = settings.faults.picked(|| draws.happens(5_000));
         let mut config = WorkerConfig::new("fleet", "stream");
         config.failover_time = draws.time(Duration::from_secs(2), Duration::from_secs(10));
-        config.poll_interval = draws.time(Duration::from_millis(200), Duration::from_secs(1));
+        config.poll_interval = draws.time(Duration::from_millis(200), Duration::from_secs(2));
         config.shard_sync_interval = Duration::from_secs(20);
         // Longer than any write is under way.
         config.lease_cleanup_interval = Duration::from_secs(75);

@@ -6,6 +6,8 @@ mod calls;
 mod checkpoint_ahead;
 mod in_order;
 mod key_order;
+#[cfg(test)]
+mod tests;
 
 use kcl_core::ExtendedSequenceNumber;
 

@@ -36,6 +36,7 @@ impl fmt::Display for Violation {
 pub struct Report {
     settings: Settings,
     seeds: usize,
+    failing: usize,
     records: usize,
     events: BTreeMap<FaultKind, usize>,
     fingerprint: DefaultHasher,
@@ -47,12 +48,13 @@ pub struct Report {
 impl Report {
     pub(super) fn new(settings: Settings) -> Self {
         let (events, fingerprint, violations) = (BTreeMap::new(), DefaultHasher::new(), Vec::new());
-        Self { settings, seeds: 0, records: 0, events, fingerprint, violations, story: None }
+        Self { settings, seeds: 0, failing: 0, records: 0, events, fingerprint, violations, story: None }
     }
 
     /// One more run.
     pub(super) fn add(&mut self, options: &Options, records: usize, entries: &[Entry], violations: Vec<Violation>) {
         self.seeds += 1;
+        self.failing += usize::from(!violations.is_empty());
         self.records += records;
         for entry in entries {
             entry.to_string().hash(&mut self.fingerprint);
@@ -64,6 +66,16 @@ impl Report {
             self.story = Some(story(options, entries, &violations));
         }
         self.violations.extend(violations);
+    }
+
+    /// How many seeds had violations.
+    pub(super) const fn failing(&self) -> usize {
+        self.failing
+    }
+
+    /// How many seeds were run.
+    pub const fn seeds(&self) -> usize {
+        self.seeds
     }
 
     /// Everything that did not hold, by seed. For each seed the first finding of each rule.
@@ -127,8 +139,12 @@ fn story(options: &Options, entries: &[Entry], violations: &[Violation]) -> Stri
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{:?}", self.settings)?;
-        let Self { seeds, records, events, .. } = self;
-        writeln!(f, "seeds={seeds} records={records} fingerprint={:#x} trouble={events:?}", self.fingerprint())?;
+        let Self { seeds, failing, records, events, .. } = self;
+        writeln!(
+            f,
+            "seeds={seeds} failing={failing} records={records} fingerprint={:#x} trouble={events:?}",
+            self.fingerprint()
+        )?;
         let Some(first) = self.violations.first() else {
             return write!(f, "everything held");
         };
