@@ -1,6 +1,8 @@
 //! Runs seeds of the swarm: `cargo xtask sim [--seeds N] [--from S]`, or one of them: `cargo xtask sim --seed 0x… [--log]`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool talks to its user")]
 
+mod scale_command;
+
 use std::process::ExitCode;
 
 use kcl_sim::scenario::swarm;
@@ -16,6 +18,9 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
+    if std::env::args().nth(1).as_deref() == Some("scale") {
+        return scale_command::run(std::env::args().skip(2));
+    }
     match parse(std::env::args().skip(1)) {
         Some(Arguments { seed: Some(seed), log, .. }) => one(seed, log),
         Some(arguments) => many(&arguments),

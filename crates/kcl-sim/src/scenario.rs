@@ -4,6 +4,7 @@ mod nemesis;
 mod options;
 mod regressions;
 mod report;
+pub mod scale;
 pub mod swarm;
 
 pub use options::Options;
