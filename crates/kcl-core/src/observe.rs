@@ -45,20 +45,29 @@ impl Observer {
     }
 
     /// A complete scan was answered at `now`. Rows that it lacks are forgotten.
-    pub fn see_scan(&mut self, now: Mono, leases: Vec<Lease>) {
-        let before = std::mem::take(&mut self.rows);
+    pub fn see_scan(&mut self, now: Mono, mut leases: Vec<Lease>) {
+        // Both in the order of the keys: one pass over the two, and maps that are built from sorted rows, cost a fraction
+        // of as many look-ups and insertions.
+        leases.sort_by(|a, b| a.key.cmp(&b.key));
+        let mut before = std::mem::take(&mut self.rows).into_iter().peekable();
+        let mut rows: Vec<(LeaseKey, Observed)> = Vec::with_capacity(leases.len());
         for lease in leases {
-            if let Some(known) = before.get(&lease.key) {
-                self.rows.insert(lease.key.clone(), known.clone());
+            let key = lease.key.clone();
+            while before.next_if(|(known, _)| *known < key).is_some() {}
+            let known = match before.next_if(|(known, _)| *known == key) {
+                Some((_, known)) => Some(known),
+                // A scan that names a row twice.
+                None => rows.pop_if(|(last, _)| *last == key).map(|(_, known)| known),
+            };
+            let observed = match known {
                 // A scan may be older than what was read since; an older version says nothing new.
-                if lease.counter < known.lease.counter {
-                    continue;
-                }
-            }
-            self.insert(now, lease, false);
+                Some(known) if lease.counter < known.lease.counter => known,
+                known => self.observed(now, known, lease, false),
+            };
+            rows.push((key, observed));
         }
-        let rows = &self.rows;
-        self.timers.retain(|(_, key)| rows.contains_key(key));
+        self.timers = rows.iter().filter(|(_, row)| row.awaits_expiry()).map(|(key, row)| (row.read_at, key.clone())).collect();
+        self.rows = rows.into_iter().collect();
     }
 
     /// A strongly consistent answer showed this row at `now`; `None` if there is none.
@@ -74,26 +83,28 @@ impl Observer {
     }
 
     fn insert(&mut self, now: Mono, lease: Lease, consistent: bool) {
-        let failover = self.failover;
         let key = lease.key.clone();
-        let observed = match self.rows.remove(&key) {
-            Some(mut known) if known.lease.counter == lease.counter && known.lease.owner == lease.owner => {
-                self.timers.remove(&(known.read_at, key.clone()));
-                known.confirmed |= consistent && now >= known.since + failover;
-                known.lease = lease;
-                known
-            }
-            before => {
-                if let Some(before) = before {
-                    self.timers.remove(&(before.read_at, key.clone()));
-                }
-                Observed { since: now, read_at: now + failover, confirmed: false, lease }
-            }
-        };
+        let known = self.rows.remove(&key);
+        if let Some(known) = &known {
+            self.timers.remove(&(known.read_at, key.clone()));
+        }
+        let observed = self.observed(now, known, lease, consistent);
         if observed.awaits_expiry() {
             self.timers.insert((observed.read_at, key.clone()));
         }
         self.rows.insert(key, observed);
+    }
+
+    /// What is known of a row after an answer at `now` that showed it as `lease`.
+    fn observed(&self, now: Mono, known: Option<Observed>, lease: Lease, consistent: bool) -> Observed {
+        match known {
+            Some(mut known) if known.lease.counter == lease.counter && known.lease.owner == lease.owner => {
+                known.confirmed |= consistent && now >= known.since + self.failover;
+                known.lease = lease;
+                known
+            }
+            _ => Observed { since: now, read_at: now + self.failover, confirmed: false, lease },
+        }
     }
 
     /// The leases whose timer has run out and that are to be read again now. Each is named once per `retry`. Leases that
