@@ -104,7 +104,7 @@ impl Coordinator {
 
     pub(super) fn write_take(&mut self, take: PlannedTake, retried: bool) {
         let sent_at = self.now();
-        self.taking.insert(take.write.key().clone());
+        self.takes.under_way.insert(take.write.key().clone());
         let from_live = take.from_live;
         self.write(take.write, move |write, result| Completion::Taken {
             take: PlannedTake { write, from_live },
