@@ -10,6 +10,8 @@ pub enum Standing {
     Unowned,
     /// Its counter has not changed for the failover time, and a strongly consistent read said so again.
     Expired,
+    /// Its counter has not changed for the failover time, as far as scans tell. Nobody may take it before it was read.
+    Due,
     /// Somebody holds it.
     Live,
 }
@@ -28,7 +30,7 @@ struct Observed {
 /// What this process has seen of the lease table, on its own monotonic clock.
 ///
 /// The timer of a counter starts at the *response* that first shows it; any change restarts it. When it runs out the
-/// row is read again by itself: expiry is never left to the next scan (protocol rule P8). That holds for rows that name
+/// row is read again by itself by whoever is to take it: expiry is never left to the next scan (protocol rule P8). That holds for rows that name
 /// this worker, too: one that it does not hold is a leftover of an earlier process of the same name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Observer {
@@ -107,8 +109,8 @@ impl Observer {
         }
     }
 
-    /// The leases whose timer has run out and that are to be read again now. Each is named once per `retry`. Leases that
-    /// this process holds are judged by their tenures and never named.
+    /// The leases whose timer has run out: a round of taking decides which of them to read. Each is named once per `retry`.
+    /// Leases that this process holds are judged by their tenures and never named.
     pub fn due(&mut self, now: Mono, is_held: impl Fn(&LeaseKey) -> bool, retry: Duration) -> Vec<LeaseKey> {
         let mut due = Vec::new();
         while let Some((read_at, key)) = self.timers.first().filter(|(read_at, _)| *read_at <= now).cloned() {
@@ -135,7 +137,9 @@ impl Observer {
 
     /// Every lease that was seen, in the order of the keys, with its standing and how long its counter has stood still.
     pub fn leases(&self, now: Mono) -> impl Iterator<Item = (&Lease, Standing, Duration)> {
-        self.rows.values().map(move |observed| (&observed.lease, observed.standing(), now.since(observed.since)))
+        self.rows
+            .values()
+            .map(move |observed| (&observed.lease, observed.standing(now, self.failover), now.since(observed.since)))
     }
 }
 
@@ -144,10 +148,11 @@ impl Observed {
         !self.confirmed && self.lease.actual_owner().is_some()
     }
 
-    const fn standing(&self) -> Standing {
+    fn standing(&self, now: Mono, failover: Duration) -> Standing {
         match (self.lease.actual_owner(), self.confirmed) {
             (None, _) => Standing::Unowned,
             (Some(_), true) => Standing::Expired,
+            (Some(_), false) if now >= self.since + failover => Standing::Due,
             (Some(_), false) => Standing::Live,
         }
     }
@@ -185,6 +190,7 @@ mod tests {
         assert!(observer.due(at(14), held, FAILOVER).is_empty());
         observer.see_scan(at(16), vec![lease(Some("other"), 1)]);
         assert_eq!(standing(&observer), Standing::Live, "a scan may be stale: it never proves expiry");
+        assert_eq!(observer.leases(at(16)).next().unwrap().1, Standing::Due, "which is a reason to read the row");
         assert_eq!(observer.due(at(16), held, FAILOVER), [LeaseKey::from("shard")]);
         assert!(observer.due(at(16), held, FAILOVER).is_empty(), "asked once");
         observer.see_row(at(17), &"shard".into(), Some(lease(Some("other"), 1)));

@@ -10,7 +10,7 @@ mod shutdown;
 mod takes;
 mod tenures;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,8 +53,9 @@ pub(crate) struct Coordinator {
     /// When the machine of which held lease wants to be woken.
     wake_ups: BTreeSet<(Mono, LeaseKey)>,
     takes: Takes,
-    /// Single rows that are being read.
+    /// How many single rows are being read, and those that wait for it.
     rows_read: usize,
+    rows_to_read: VecDeque<LeaseKey>,
     /// Whether something has changed that a round of taking, or a held lease's gate, depends on.
     round_due: bool,
     gates_due: bool,
@@ -106,6 +107,7 @@ impl Coordinator {
             wake_ups: BTreeSet::new(),
             takes: Takes::default(),
             rows_read: 0,
+            rows_to_read: VecDeque::new(),
             round_due: false,
             gates_due: false,
             next_gates: now,
@@ -200,13 +202,13 @@ impl Coordinator {
             self.next_gates = now + self.parts.timing.failover / 10;
             self.start_drivers(now);
         }
+        let tenures = &self.tenures;
+        let is_held = |key: &LeaseKey| tenures.get(key).is_some_and(|tenure| !tenure.is_dead());
+        // A round decides which of them to read.
+        self.round_due |= !self.observer.due(now, is_held, self.parts.timing.renew).is_empty();
         if self.round_due && self.rows_read == 0 {
             self.take_round(now);
         }
-        let tenures = &self.tenures;
-        let is_held = |key: &LeaseKey| tenures.get(key).is_some_and(|tenure| !tenure.is_dead());
-        let due = self.observer.due(now, is_held, self.parts.timing.renew);
-        due.into_iter().for_each(|key| self.read_row(key));
         if now >= self.next_scan && !self.scanning {
             self.scan();
         }

@@ -121,7 +121,6 @@ impl Coordinator {
     ) {
         let now = self.now();
         self.rows_read = self.rows_read.saturating_sub(1);
-        self.round_due = true;
         if unknown_take.is_some() {
             // Whatever the read says. If it failed the row expires under this worker's name, and is taken again then.
             self.takes.under_way.remove(key);
@@ -131,9 +130,15 @@ impl Coordinator {
             Ok(row) => row,
             Err(error) => {
                 self.sync_row_was_read(now, key, false);
+                // The rest would fare no better; it is named again in a while.
+                for key in std::mem::take(&mut self.rows_to_read) {
+                    self.sync_row_was_read(now, &key, false);
+                }
                 return self.store_failed("get", error.into());
             }
         };
+        self.round_due = true;
+        self.read_rows([]);
         self.store_answered("get");
         self.observer.see_row(now, key, row.clone());
         self.sync_row_was_read(now, key, true);
@@ -202,7 +207,7 @@ impl Coordinator {
             rows_to_check(shards, &writes).into_iter().filter(|key| !self.sync_reads.done.contains(key)).collect();
         if !unread.is_empty() {
             self.sync_reads.under_way.clone_from(&unread);
-            return unread.into_iter().for_each(|key| self.read_row(key));
+            return self.read_rows(unread);
         }
         self.sync_wanted = false;
         self.sync_reads = SyncReads::default();

@@ -60,7 +60,7 @@ impl Coordinator {
             very_old: self.parts.timing.failover * 3,
         };
         let mut plan = plan_takes(&input, &mut self.rng);
-        let expired = leases.iter().filter(|(_, standing, _)| *standing == Standing::Expired).count();
+        let expired = leases.iter().filter(|(_, standing, _)| matches!(standing, Standing::Expired | Standing::Due)).count();
         #[allow(clippy::cast_precision_loss, reason = "counts of leases and workers")]
         for (name, value) in
             [("ExpiredLeases", expired), ("NumWorkers", plan.others.len() + 1), ("LeaseSpillover", plan.spillover)]
@@ -77,6 +77,7 @@ impl Coordinator {
                 "taking leases from workers that have more"
             );
         }
+        self.read_rows(std::mem::take(&mut plan.reads));
         self.takes.scan_after = self.takes.pacing.admit(&mut plan) == NextRound::AfterScan;
         (self.takes.applied, self.takes.rejected) = (0, 0);
         self.takes.waiting.extend(plan.takes);

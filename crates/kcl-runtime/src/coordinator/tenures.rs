@@ -7,8 +7,8 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use kcl_core::{
     ChangeOutcome, CheckpointError, ErrorKind, Gate, HeldAction, HeldInput, HeldLease, HoldId, Lease, LeaseKey, LeaseWrite,
-    Lineage, Measurement, Mono, Phase, RequestId, RowChange, StoreError, TenureEnd, Verb, WriteAnswer, WriteOutcome,
-    backoff, error_chain,
+    Lineage, Measurement, Mono, Phase, RequestId, RowChange, StoreError, TenureEnd, Verb, WriteAnswer, WriteOutcome, backoff,
+    error_chain,
 };
 use rand::RngExt;
 use tokio::sync::oneshot;
