@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use kcl_core::{
     Checkpoint, HashKeyRange, Lease, LeaseCounter, LeaseKey, Lineage, Mono, Observer, Shard, ShardId, Standing, StartStrategy,
-    TakeInput, Wall, WorkerId, elect_leader, plan_cleanup, plan_shard_sync, plan_takes, rows_to_check,
+    TakeInput, Wall, WorkerId, elect_leader, in_own_order, plan_cleanup, plan_shard_sync, plan_takes, rows_to_check,
 };
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
@@ -159,7 +159,7 @@ fn shard_sync(name: &str) {
         let leases: Vec<&Lease> = leases.iter().collect();
         let writes = plan_shard_sync(shards, &leases, StartStrategy::Oldest, Wall::from_unix_millis(0));
         let rows = rows_to_check(shards, &writes);
-        (writes, rows)
+        (in_own_order(writes, &mut ChaCha8Rng::seed_from_u64(7)), rows)
     };
     let of = |shards: fn(usize) -> Vec<Shard>, leases: fn(usize) -> Vec<Lease>| {
         move |n: usize| {
@@ -245,6 +245,10 @@ fn main() {
     takes("takes", "30 of 100 workers lost", |index| {
         let owner = index % WORKERS;
         (Some(owner), if owner < 30 { Standing::Expired } else { Standing::Live })
+    });
+    takes("takes", "30 lost, rows to be read", |index| {
+        let owner = index % WORKERS;
+        (Some(owner), if owner < 30 { Standing::Due } else { Standing::Live })
     });
     takes("takes", "children of a reshard", |index| {
         if index % 3 == 0 { (Some(index / 3 % WORKERS), Standing::Live) } else { (None, Standing::Unowned) }

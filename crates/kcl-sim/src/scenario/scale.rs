@@ -39,6 +39,8 @@ pub struct Scale {
     pub reshard: bool,
     /// Workers that join then.
     pub joining: usize,
+    /// The workers of a start do so within this time.
+    pub spread: Duration,
     /// After how long a rebalancing is given up.
     pub patience: Duration,
 }
@@ -51,39 +53,43 @@ pub fn take_interval(failover: Duration) -> Duration {
 /// Every so often it is looked whether the leases are balanced.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Runs it.
+/// Runs it, and tells of each rebalancing when it is over.
 ///
 /// # Errors
 /// Why it could not go on.
-pub fn run(scale: Scale) -> Result<Vec<Rebalancing>, Stuck> {
+pub fn run(scale: Scale, told: impl FnMut(&Rebalancing) + Send + 'static) -> Result<Vec<Rebalancing>, Stuck> {
     let sim = Sim::new(scale.seed);
     let mut config = WorkerConfig::new("application", "stream");
     config.management.start_strategy = StartStrategy::Oldest;
     let table = Table::new(sim.clone());
     let memory = MemoryStream::new("stream", scale.shards);
     let fleet = Fleet { sim: sim.clone(), table, memory, config, alive: std::collections::BTreeMap::new() };
-    sim.run(scale.patience * 10, script(scale, fleet))
+    sim.run(scale.patience * 10, script(scale, fleet, told))
 }
 
-async fn script(scale: Scale, mut fleet: Fleet) -> Vec<Rebalancing> {
+async fn script(scale: Scale, mut fleet: Fleet, mut told: impl FnMut(&Rebalancing)) -> Vec<Rebalancing> {
     let mut all = Vec::new();
+    let mut add = |one: Rebalancing| {
+        told(&one);
+        all.push(one);
+    };
     let mut rows = fleet.memory.open_shards().len();
-    fleet.start(scale.workers);
-    all.push(watch(&scale, &fleet, "start", rows).await);
+    fleet.start(scale.workers, scale.spread);
+    add(watch(&scale, &fleet, "start", rows).await);
     if scale.lost > 0 {
         fleet.kill(scale.lost);
-        all.push(watch(&scale, &fleet, "loss", rows).await);
+        add(watch(&scale, &fleet, "loss", rows).await);
     }
     if scale.joining > 0 {
-        fleet.start(scale.joining);
-        all.push(watch(&scale, &fleet, "joining", rows).await);
+        fleet.start(scale.joining, scale.spread);
+        add(watch(&scale, &fleet, "joining", rows).await);
     }
     if scale.reshard {
         for shard in fleet.memory.open_shards() {
             // The rows of closed shards stay for the clean-up interval: a split adds two.
             rows += if fleet.memory.split(&shard).is_ok() { 2 } else { 0 };
         }
-        all.push(watch(&scale, &fleet, "reshard", rows).await);
+        add(watch(&scale, &fleet, "reshard", rows).await);
     }
     all
 }

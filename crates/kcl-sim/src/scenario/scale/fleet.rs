@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::FutureExt;
@@ -12,6 +13,7 @@ use kcl_testing::MemoryStream;
 use super::reader::Reader;
 use super::table::Table;
 use crate::exec::{ClockSpec, NodeEnv, NodeId, Sim};
+use crate::keyed::{Stream, time_between};
 
 /// The workers of a run.
 pub(super) struct Fleet {
@@ -23,8 +25,8 @@ pub(super) struct Fleet {
 }
 
 impl Fleet {
-    /// Starts so many workers at once.
-    pub(super) fn start(&mut self, workers: usize) {
+    /// Starts so many workers, within this time.
+    pub(super) fn start(&mut self, workers: usize, spread: Duration) {
         for _ in 0..workers {
             let node = self.sim.node(ClockSpec::default());
             let id = WorkerId::new(format!("worker-{:04}", node.number()));
@@ -38,7 +40,10 @@ impl Fleet {
                 publisher: None,
                 env: Arc::new(NodeEnv::new(self.sim.clone(), node)),
             };
+            let delay = time_between(self.sim.seed(), Stream::Workload, (node.number(), 0, 0), Duration::ZERO, spread);
+            let delay = self.sim.sleep(delay);
             let main = async move {
+                delay.await;
                 // Nothing fails here: a worker that does not start, or stops, is missing when the balance is judged.
                 if let Ok(worker) = Worker::start(config, backends, Arc::new(Application)).await {
                     drop(worker.wait().await);
