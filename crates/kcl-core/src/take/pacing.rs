@@ -23,7 +23,7 @@ pub struct TakePacing {
 pub enum NextRound {
     /// When something has changed.
     AsEver,
-    /// After a scan at once: once what it planned is taken.
+    /// After a scan soon: once what it planned is taken.
     AfterScan,
 }
 

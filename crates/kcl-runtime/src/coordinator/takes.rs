@@ -1,4 +1,5 @@
 use std::collections::{BTreeSet, VecDeque};
+use std::time::Duration;
 
 use kcl_core::{
     ErrorKind, LeaseKey, Measurement, Mono, NextRound, PlannedTake, Standing, StoreError, TakeInput, TakePacing, WriteOutcome,
@@ -23,8 +24,8 @@ pub(super) struct Takes {
     pub(super) under_way: BTreeSet<LeaseKey>,
     applied: usize,
     rejected: usize,
-    /// Whether the table is scanned once they are answered.
-    scan_after: bool,
+    /// If the table is to be scanned once they are answered: how long after that.
+    scan_after: Option<Duration>,
 }
 
 impl Takes {
@@ -78,7 +79,9 @@ impl Coordinator {
             );
         }
         self.read_rows(std::mem::take(&mut plan.reads));
-        self.takes.scan_after = self.takes.pacing.admit(&mut plan) == NextRound::AfterScan;
+        // At once by a worker that was invisible until now. One that sees nobody gives the others time to show up.
+        let pause = if plan.held == 0 { Duration::ZERO } else { self.parts.timing.failover / 10 };
+        self.takes.scan_after = (self.takes.pacing.admit(&mut plan) == NextRound::AfterScan).then_some(pause);
         (self.takes.applied, self.takes.rejected) = (0, 0);
         self.takes.waiting.extend(plan.takes);
         self.send_takes(now);
@@ -94,8 +97,10 @@ impl Coordinator {
                 self.write_take(take, false);
             }
         }
-        if !self.takes.are_under_way() && std::mem::take(&mut self.takes.scan_after) {
-            self.next_scan = self.next_scan.min(now);
+        if !self.takes.are_under_way()
+            && let Some(pause) = self.takes.scan_after.take()
+        {
+            self.next_scan = self.next_scan.min(now + pause);
         }
     }
 
