@@ -8,10 +8,13 @@ use crate::WorkerId;
 /// The table shows a worker only once it owns something. Of workers that start together each is alone at first, and its
 /// fair share is the whole table. So who has nothing takes one lease, which shows it to the others, and looks again; and
 /// while a look shows owners that the one before did not, or nobody else, it takes at most four times of what it holds.
+/// The look right after its first take comes too soon to tell whether anybody new appears, and counts as one that does.
 /// Once nobody new appears there is no such limit, and there never is one for a fleet of which workers only disappear.
 #[derive(Clone, Debug, Default)]
 pub struct TakePacing {
     others: BTreeSet<WorkerId>,
+    /// Whether this worker had something at the scan before.
+    was_visible: bool,
     /// Whether the table was scanned since the last round.
     scanned: bool,
     /// How many free leases may be taken until the next scan.
@@ -42,7 +45,8 @@ impl TakePacing {
     pub fn admit(&mut self, plan: &mut TakePlan) -> NextRound {
         let (alone, growing) = (plan.others.is_empty(), !plan.others.is_subset(&self.others));
         if std::mem::take(&mut self.scanned) {
-            self.left = if alone || growing { plan.held.saturating_mul(4).max(1) } else { usize::MAX };
+            let was_visible = std::mem::replace(&mut self.was_visible, plan.held > 0);
+            self.left = if alone || growing || !was_visible { plan.held.saturating_mul(4).max(1) } else { usize::MAX };
             self.others.clone_from(&plan.others);
         }
         let mut left = self.left;
@@ -75,13 +79,15 @@ mod tests {
     #[test]
     fn how_many_are_taken_from_scan_to_scan() {
         // What a scan shows -> how many are taken, and when to go on.
-        let scans: [(&[&str], usize, usize, NextRound); 7] = [
+        let scans: [(&[&str], usize, usize, NextRound); 9] = [
             (&[], 0, 1, NextRound::AfterScan),
             (&["a", "b"], 1, 4, NextRound::AsEver),
             (&["a", "b", "c"], 5, 20, NextRound::AsEver),
             (&["a", "b", "c"], 25, 100, NextRound::AsEver),
             (&["a", "c"], 0, 100, NextRound::AsEver),
             (&["a", "c", "d"], 0, 1, NextRound::AfterScan),
+            (&["a", "c", "d"], 1, 4, NextRound::AsEver),
+            (&["a", "c", "d"], 5, 100, NextRound::AsEver),
             (&[], 10, 40, NextRound::AfterScan),
         ];
         let mut pacing = TakePacing::new();
