@@ -1,6 +1,9 @@
+mod order;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{Checkpoint, Lease, LeaseKey, LeaseWrite, Lineage, Shard, ShardId, StartStrategy, Wall};
+pub use order::in_own_order;
 
 /// A listing of shards that cannot be complete: the open shards leave hashes uncovered or cover them twice.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

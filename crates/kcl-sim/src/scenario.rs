@@ -7,6 +7,7 @@ mod nemesis;
 mod options;
 mod plan;
 mod report;
+pub mod scale;
 mod seeds;
 pub mod swarm;
 mod sweep;

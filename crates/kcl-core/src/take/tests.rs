@@ -132,3 +132,28 @@ fn a_rejected_take_is_sent_again_only_to_the_owner_it_was_meant_for() {
         assert_eq!(sent.map(|take| take.write), expected, "{why}");
     }
 }
+
+#[test]
+fn rows_that_are_due_are_read_before_anything_is_taken() {
+    let me = WorkerId::from("m");
+    let row = |index: usize, owner: &str| {
+        let mut lease = Lease::new(LeaseKey::new(format!("shard-{index}")), Checkpoint::TrimHorizon);
+        lease.owner = Some(owner.into());
+        lease
+    };
+    // Two live workers with a lease each, and four of a dead one.
+    let rows: Vec<Lease> = ["m", "a", "d", "d", "d", "d"].iter().enumerate().map(|(index, owner)| row(index, owner)).collect();
+    let held = BTreeSet::from([rows[0].key.clone()]);
+    let plan = |dead: Standing| {
+        let standing = |index: usize| if index < 2 { Standing::Live } else { dead };
+        let leases: Vec<_> = rows.iter().enumerate().map(|(index, lease)| (lease, standing(index), FAILOVER)).collect();
+        let avoid = BTreeSet::new();
+        let (max_leases, leases_to_acquire, very_old) = (9, 1, FAILOVER * 3);
+        let input = TakeInput { me: &me, held: &held, leases: &leases, avoid: &avoid, max_leases, leases_to_acquire, very_old };
+        plan_takes(&input, &mut ChaCha8Rng::seed_from_u64(7))
+    };
+    let (due, expired) = (plan(Standing::Due), plan(Standing::Expired));
+    assert_eq!((due.reads.len(), due.takes.len()), (2, 0), "its part only");
+    let taken: Vec<LeaseKey> = expired.takes.iter().map(|take| take.write.key().clone()).collect();
+    assert_eq!((taken, expired.reads), (due.reads, vec![]), "what was read is taken");
+}
