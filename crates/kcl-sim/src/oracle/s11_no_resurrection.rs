@@ -87,10 +87,10 @@ pub(super) fn check(run: Run<'_>) -> Result<(), Finding> {
                     ends.removed_by_hand.insert(key.clone());
                 }
             }
-            Event::Begin(tenure, Call::LeaseLost) => {
-                if !ends.family.is_removed(&tenure.shard) && !ends.asked_to_stop.contains(&tenure.node) {
-                    ends.lost.insert((tenure.node, LeaseKey::of_shard(&tenure.shard)));
-                }
+            Event::Begin(tenure, Call::LeaseLost)
+                if !ends.family.is_removed(&tenure.shard) && !ends.asked_to_stop.contains(&tenure.node) =>
+            {
+                ends.lost.insert((tenure.node, LeaseKey::of_shard(&tenure.shard)));
             }
             Event::Panic(tenure) => {
                 ends.panicked.insert((tenure.node, LeaseKey::of_shard(&tenure.shard)), entry.at);

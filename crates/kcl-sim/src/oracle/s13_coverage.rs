@@ -78,10 +78,10 @@ pub(super) fn check(run: Run<'_>) -> Result<(), Finding> {
                 let is_end = after.is_none_or(|row| row.checkpoint.is_shard_end()) && write.write.verb() != Verb::Renew;
                 if is_end && cover.family.is_removed(&shard) {
                     cover.covered = cover.look();
-                } else if is_end || write.before.is_none() {
-                    if let Some(lost) = cover.lost() {
-                        return Err((index, format!("nobody will read {lost} once {shard} is finished or gone")));
-                    }
+                } else if (is_end || write.before.is_none())
+                    && let Some(lost) = cover.lost()
+                {
+                    return Err((index, format!("nobody will read {lost} once {shard} is finished or gone")));
                 }
             }
             Event::Edited(..) | Event::Reshard(..) => cover.covered = cover.look(),
