@@ -69,7 +69,8 @@ pub(crate) struct Coordinator {
     scanning: bool,
     scanned: bool,
     health: StoreHealth,
-    stream_refusals: u32,
+    /// Since when every listing was refused for good.
+    stream_refused_since: Option<Mono>,
     unreadable: BTreeMap<String, u32>,
     next_scan: Mono,
     next_sync: Mono,
@@ -116,7 +117,7 @@ impl Coordinator {
             scanning: false,
             scanned: false,
             health: StoreHealth::default(),
-            stream_refusals: 0,
+            stream_refused_since: None,
             unreadable: BTreeMap::new(),
             next_scan: now,
             next_sync: now + parts.config.shard_sync_interval,

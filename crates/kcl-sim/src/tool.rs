@@ -1,8 +1,10 @@
 //! The command line.
 
 mod arguments;
+mod mutants;
 mod one;
 mod sweep;
+mod trip;
 
 use std::process::ExitCode;
 
@@ -11,6 +13,8 @@ pub(crate) use arguments::{Command, USAGE, parse};
 pub(crate) fn run(command: &Command) -> ExitCode {
     let clean = match command {
         Command::One { seed, log } => one::run(*seed, *log),
+        Command::Mutants(only) => mutants::run(*only),
+        Command::Trip(forbidden) => trip::run(*forbidden),
         Command::Sweep { base, from, seeds, minutes } => sweep::run(*base, *from, *seeds, *minutes),
     };
     if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -10,14 +10,13 @@ use kcl_core::{
 };
 
 use super::Coordinator;
+use super::health::patience;
 use super::tenures::{Driver, Tenure};
 use crate::command::Command;
 use crate::env::TaskClass;
 use crate::error::ConsumerError;
 use crate::race::within;
 
-/// How often in a row the stream must refuse before the consumer gives up.
-const REFUSALS: u32 = 3;
 /// How many takes are under way at the same time.
 const TAKES_AT_ONCE: usize = 64;
 /// After how long without a read or a returned callback a shard is named.
@@ -238,7 +237,7 @@ impl Coordinator {
         let now = self.now();
         match result.map(|shards| (check_listing(&shards), shards)) {
             Ok((Ok(()), shards)) => {
-                self.stream_refusals = 0;
+                self.stream_refused_since = None;
                 self.listing = Some((asked_at, shards));
                 self.sync_shards(now);
                 self.gates_due = true;
@@ -250,8 +249,10 @@ impl Coordinator {
             Err(error) => {
                 tracing::warn!(error = %error_chain(&error), "listing the shards failed");
                 self.next_sync = self.next_sync.min(now + self.parts.timing.failover);
-                self.stream_refusals = if error.is_retryable() { 0 } else { self.stream_refusals + 1 };
-                if self.stream_refusals >= REFUSALS {
+                let since = *self.stream_refused_since.get_or_insert(now);
+                if error.is_retryable() {
+                    self.stream_refused_since = None;
+                } else if now.since(since) > patience(self.parts.timing.failover) {
                     self.fail(ConsumerError::Stream(Arc::new(error)));
                 }
             }
@@ -263,7 +264,12 @@ impl Coordinator {
         if !self.sync_wanted || !self.scanned || !self.sync_reads.under_way.is_empty() || !self.leads() {
             return;
         }
-        let Some((_, shards)) = &self.listing else { return };
+        let Some((asked_at, shards)) = &self.listing else { return };
+        // Every row is kept for the clean-up interval after its shard has ended: what a younger listing shows as open still
+        // has its row, if it ever had one. An older one may show shards that were finished and cleaned up since.
+        if now.since(*asked_at) > self.parts.config.lease_cleanup_interval / 2 {
+            return self.request_listing(now);
+        }
         let leases = self.known_leases(now);
         let leases: Vec<&Lease> = leases.iter().collect();
         let start = self.parts.config.management.start_strategy;
