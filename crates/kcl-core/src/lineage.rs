@@ -84,11 +84,19 @@ impl<'a> Lineage<'a> {
         lease.parents.is_empty() || !lease.checkpoint.is_initial() || lease.checkpoint == Checkpoint::Latest
     }
 
+    /// Whether a shard that starts at a timestamp has no parent with a row: that start left them out.
+    pub(crate) fn starts_at_timestamp_alone(&self, checkpoint: &Checkpoint, parents: &[ShardId]) -> bool {
+        *checkpoint == Checkpoint::AtTimestamp && parents.iter().all(|parent| self.checkpoint(parent).is_none())
+    }
+
     /// Whether the shard of `lease` may be worked on.
     pub fn gate(&self, lease: &Lease) -> Gate {
         if Self::is_open_by_itself(lease) {
             return Gate::Open;
         }
+        // Rows are created parents first, and a merge closes its parents at once: where none has a row, a start at a
+        // timestamp left them out.
+        let left_out = self.starts_at_timestamp_alone(&lease.checkpoint, &lease.parents);
         let (mut waiting, mut unknown) = (Vec::new(), Vec::new());
         for parent in lease.parents.iter().filter(|parent| !self.is_known_ended(parent)) {
             let has_row = self.checkpoint(parent).is_some();
@@ -96,8 +104,7 @@ impl<'a> Lineage<'a> {
                 _ if has_row => waiting.push(parent.clone()),
                 None => unknown.push(parent.clone()),
                 Some(false) => {}
-                // Rows are created parents first: a start at a timestamp that left the parent out is meant.
-                Some(true) if lease.checkpoint == Checkpoint::AtTimestamp => {}
+                Some(true) if left_out => {}
                 Some(true) => waiting.push(parent.clone()),
             }
         }
@@ -163,6 +170,10 @@ mod tests {
         let timestamp = lease("c", "AT_TIMESTAMP", &["p"]);
         assert_eq!(gate(&timestamp, &[], Some(&listed)), Gate::Open);
         assert_eq!(gate(&timestamp, &[lease("p", "AT_TIMESTAMP", &[])], Some(&listed)), Gate::WaitFor(vec!["p".into()]));
+        // A reshard closes both parents of a merge at once: the start leaves out both, or none.
+        let (merged, listed) = (lease("c", "AT_TIMESTAMP", &["p", "q"]), [shard("p", &[]), shard("q", &[])]);
+        assert_eq!(gate(&merged, &[], Some(&listed)), Gate::Open);
+        assert_eq!(gate(&merged, &[lease("q", "SHARD_END", &[])], Some(&listed)), Gate::WaitFor(vec!["p".into()]));
     }
 
     #[test]
