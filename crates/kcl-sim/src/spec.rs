@@ -5,6 +5,7 @@
 //! invariants must catch within the same bounds, without which a clean search would mean nothing.
 
 pub mod bfs;
+pub mod handoff;
 mod intern;
 pub mod lease;
 pub mod lineage;
