@@ -1,5 +1,6 @@
 //! The invariants, one file each. They know the record of a run and nothing of the library's decisions.
 
+mod conform;
 mod s01_at_least_once;
 mod s02_order;
 mod s03_hand_over;
@@ -49,7 +50,8 @@ impl fmt::Display for Violation {
 type Finding = (usize, String);
 type Oracle = fn(Run<'_>) -> Result<(), Finding>;
 
-const ORACLES: [(&str, Oracle); 12] = [
+const ORACLES: [(&str, Oracle); 13] = [
+    ("conform", conform::check),
     ("S1", s01_at_least_once::check),
     ("S2", s02_order::check),
     ("S3", s03_hand_over::check),

@@ -8,6 +8,7 @@
 mod bounds;
 mod model;
 mod rule;
+mod semantics;
 mod store;
 mod tenure;
 #[cfg(test)]
@@ -17,4 +18,5 @@ mod worker;
 pub use bounds::{Bounds, Mutant};
 pub use model::{Action, LeaseModel, State};
 pub use rule::Rule;
+pub(crate) use semantics::{expected_counter, specified};
 pub use tenure::Want;
