@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use kcl_sim::scenario::swarm;
 use kcl_sim::scenario::{REGRESSIONS, seed_of};
+use kcl_sim::spec::{Size, search_all};
 use kcl_sim::world::Mutant;
 
 /// What the command line asks for.
@@ -16,14 +17,30 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    match parse(std::env::args().skip(1)) {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    if let [first, rest @ ..] = words.as_slice()
+        && first == "spec"
+    {
+        return specifications(rest);
+    }
+    match parse(words.into_iter()) {
         Some(Arguments { seed: Some(seed), log, .. }) => one(seed, log),
         Some(arguments) => many(&arguments),
         None => {
-            eprintln!("usage: [--seeds N] [--from S] | --seed 0x… [--log]");
+            eprintln!("usage: [--seeds N] [--from S] | --seed 0x… [--log] | spec [ci|nightly]");
             ExitCode::from(2)
         }
     }
+}
+
+/// Searches every specification.
+fn specifications(words: &[String]) -> ExitCode {
+    let size = match words.first().map(String::as_str) {
+        Some("ci") => Size::Ci,
+        Some("nightly") => Size::Nightly,
+        _ => Size::Small,
+    };
+    if search_all(size, |line| println!("{line}")) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn parse(mut words: impl Iterator<Item = String>) -> Option<Arguments> {

@@ -9,6 +9,8 @@ pub mod handoff;
 mod intern;
 pub mod lease;
 pub mod lineage;
+mod search;
 mod size;
 
+pub use search::{Line, search_all};
 pub use size::Size;

@@ -153,16 +153,19 @@ impl LeaseModel {
         self.step(state, worker, Event::Lost(self.flights.number(flight)))
     }
 
-    /// The driver's rule: the row is what the take would have left, or the take is forgotten.
+    /// The driver's rule: if the row is what the take would have left it is taken once more, so that what is held is what
+    /// an answer said; otherwise the take is forgotten.
     pub(super) fn read_after_take(&self, state: &mut State, worker: usize) -> Option<()> {
         let Worker::Unsure(write) = self.workers.value(state.workers[worker]).clone() else { return None };
         let Some(row) = self.row(state).filter(|row| write.explains(Some(row))) else {
             self.forget(state, worker, false);
             return Some(());
         };
-        let is_older = usize::from(state.latest) != worker;
+        if self.mutant != Some(Mutant::TakeBelievedFromRow) {
+            return self.take(state, worker);
+        }
+        let credited = if usize::from(state.latest) == worker { TAKE_SENT_AT } else { Mono::ZERO };
         state.latest = u8::try_from(worker).ok()?;
-        let credited = if is_older && self.bounds.strict_takes { Mono::ZERO } else { TAKE_SENT_AT };
         state.workers[worker] = self.workers.number(self.gained(worker, row, credited));
         Some(())
     }
@@ -179,7 +182,7 @@ impl LeaseModel {
     /// Drops the writes that nobody waits for and that can never be applied: counters only grow (S8), so a version that
     /// is past does not come back. Not where a mutant applies them all the same.
     pub(super) fn forget_hopeless(&self, state: &mut State) {
-        if !matches!(self.mutant, None | Some(Mutant::ConfirmedByOwnerAndCounter)) {
+        if !matches!(self.mutant, None | Some(Mutant::ConfirmedByOwnerAndCounter | Mutant::TakeBelievedFromRow)) {
             return;
         }
         let counter = (state.row != NONE).then(|| self.rows.value(state.row).counter);
