@@ -11,7 +11,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use futures_util::future::{AbortHandle, Abortable, BoxFuture, join, join_all};
+use futures_util::future::{AbortHandle, Abortable, BoxFuture, join, join_all, select};
 use kcl_core::*;
 use kcl_runtime::*;
 use kcl_testing::{Fault, FaultyStore, MemoryStream, StoreCall};
@@ -485,6 +485,28 @@ async fn a_lease_that_is_held_is_never_taken_from_oneself() {
     }
     a.shutdown().await.unwrap();
     b.shutdown().await.unwrap();
+}
+
+/// The row does not tell which of two lost takes wrote it, and the deadline of a tenure must not count from the later (P5).
+#[tokio::test(start_paused = true)]
+async fn a_take_whose_answer_was_lost_is_taken_again_before_anything_begins() {
+    let world = World::new(1);
+    let recorder = Recorder::new("a");
+    let store = FaultyStore::new(world.store.clone());
+    let plan = store.faults();
+    let lost = plan.next(StoreCall::Write(Verb::Take), Fault::DelayReply);
+    let again = plan.nth(StoreCall::Write(Verb::Take), 2, Fault::Delay);
+    let worker = world.start_on(&recorder, store.clone(), world.stream.clone(), TokioEnv::on_current_runtime()).await.unwrap();
+    lost.reached().await;
+    let taken_again = again.reached().map(|()| true);
+    let waited = pass(Duration::from_secs(60)).map(|()| false);
+    let is_taken_again = select(Box::pin(taken_again), Box::pin(waited)).await.factor_first().0;
+    assert!(is_taken_again, "the lost take is believed from the row");
+    assert_eq!(world.owners().get("a"), Some(&1), "the first take is stored");
+    assert_eq!(recorder.log(), [], "a tenure began with a take that nobody answered");
+    again.release();
+    until("the processor runs", || !recorder.log().is_empty()).await;
+    worker.shutdown().await.unwrap();
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

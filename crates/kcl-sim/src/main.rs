@@ -36,9 +36,9 @@ fn main() -> ExitCode {
 /// Searches every specification.
 fn specifications(words: &[String]) -> ExitCode {
     let size = match words.first().map(String::as_str) {
-        Some("ci") => Size::Ci,
+        None | Some("ci") => Size::Ci,
         Some("nightly") => Size::Nightly,
-        _ => Size::Small,
+        Some(_) => Size::Small,
     };
     if search_all(size, |line| println!("{line}")) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -18,7 +18,7 @@ pub(super) enum Completion {
     /// The whole table.
     Scanned(Result<LeaseScan, StoreError>),
     /// One row, read because its timer ran out or a take's result is unknown.
-    RowRead { key: LeaseKey, unknown_take: Option<(LeaseWrite, Mono)>, result: Result<Option<Lease>, StoreError> },
+    RowRead { key: LeaseKey, unknown_take: Option<LeaseWrite>, result: Result<Option<Lease>, StoreError> },
     /// A write of a held lease.
     HeldWritten { key: LeaseKey, hold: HoldId, number: u64, write: LeaseWrite, result: Result<WriteOutcome, StoreError> },
     /// The row of a held lease, after a write with an unknown result.
@@ -88,10 +88,10 @@ impl Coordinator {
         self.get(key, |key, result| Completion::RowRead { key, unknown_take: None, result });
     }
 
-    pub(super) fn read_unknown_take(&mut self, write: LeaseWrite, sent_at: Mono) {
+    pub(super) fn read_unknown_take(&mut self, write: LeaseWrite) {
         let key = write.key().clone();
         self.rows_read += 1;
-        self.get(key, move |key, result| Completion::RowRead { key, unknown_take: Some((write, sent_at)), result });
+        self.get(key, move |key, result| Completion::RowRead { key, unknown_take: Some(write), result });
     }
 
     pub(super) fn read_held(&self, key: LeaseKey, hold: HoldId) {

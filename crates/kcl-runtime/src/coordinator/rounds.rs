@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use kcl_core::{
-    ErrorKind, HeldInput, Lease, LeaseKey, LeaseScan, LeaseWrite, Lineage, Measurement, Mono, PlannedTake, ReadError, RowChange,
-    Shard, ShardFilter, Standing, StoreError, TakeInput, UnreadableRow, WriteOutcome, check_listing, elect_leader, error_chain,
-    plan_cleanup, plan_shard_sync, plan_takes, rows_to_check,
+    ErrorKind, Expectation, HeldInput, Lease, LeaseKey, LeaseScan, LeaseWrite, Lineage, Measurement, Mono, PlannedTake,
+    ReadError, RowChange, Shard, ShardFilter, Standing, StoreError, TakeInput, UnreadableRow, WriteOutcome, check_listing,
+    elect_leader, error_chain, plan_cleanup, plan_shard_sync, plan_takes, rows_to_check,
 };
 
 use super::Coordinator;
@@ -179,7 +179,7 @@ impl Coordinator {
                     None => self.measure(Measurement::count("TakeLeases", "UntakenLeases", 1.0).of_worker(&self.parts.me)),
                 }
             }
-            Err(error) if error.kind() == ErrorKind::Indeterminate => self.read_unknown_take(take.write, sent_at),
+            Err(error) if error.kind() == ErrorKind::Indeterminate => self.read_unknown_take(take.write),
             Err(error) => self.store_failed("take", error.into()),
         }
     }
@@ -187,7 +187,7 @@ impl Coordinator {
     pub(super) fn row_was_read(
         &mut self,
         key: &LeaseKey,
-        unknown_take: Option<(LeaseWrite, Mono)>,
+        unknown_take: Option<LeaseWrite>,
         result: Result<Option<Lease>, StoreError>,
     ) {
         let now = self.now();
@@ -207,10 +207,14 @@ impl Coordinator {
         self.store_answered("get");
         self.observer.see_row(now, key, row.clone());
         self.sync_row_was_read(now, key, true);
-        if let (Some((write, sent_at)), Some(row)) = (unknown_take, row)
-            && write.explains(Some(&row))
-        {
-            self.gain(row, sent_at);
+        let Some((write, row)) = unknown_take.zip(row).filter(|(write, row)| write.explains(Some(row))) else { return };
+        // Which take has stored it, and when that one was sent, the row does not say (P5): it is taken once more. If that is
+        // lost, too, it expires under this worker's name.
+        let is_repeated =
+            matches!(write.expectation(), Expectation::Version { owner, .. } if owner.as_ref() == Some(&self.parts.me));
+        if !is_repeated {
+            let write = LeaseWrite::take(&row, &self.parts.me);
+            self.write_take(PlannedTake { write, from_live: false }, true);
         }
     }
 
