@@ -170,10 +170,12 @@ impl HandoffModel {
         if self.mutant != Some(Mutant::TransferExpectsOwnerOnly) {
             Self::tell_losers(state);
         }
-        let expects_less = |flight: &Flight| match (self.mutant, flight.write.verb) {
-            (Some(Mutant::TransferExpectsOwnerOnly), Verb::Transfer(..)) => true,
-            (Some(Mutant::RequestExpectsNothing), Verb::Request) => true,
-            _ => false,
+        let expects_less = |flight: &Flight| {
+            matches!(
+                (self.mutant, flight.write.verb),
+                (Some(Mutant::TransferExpectsOwnerOnly), Verb::Transfer(..))
+                    | (Some(Mutant::RequestExpectsNothing), Verb::Request)
+            )
         };
         let hopeless = |flight: &Flight| flight.leg == Leg::Orphaned && flight.write.behind > 0 && !expects_less(flight);
         for slot in &mut state.flights {
