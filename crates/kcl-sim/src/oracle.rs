@@ -1,5 +1,6 @@
 //! The invariants, one file each. They know the record of a run and nothing of the library's decisions.
 
+mod conform;
 mod family;
 #[cfg(test)]
 mod log;
@@ -66,6 +67,7 @@ type Finding = (usize, String);
 type Oracle = fn(Run<'_>) -> Result<(), Finding>;
 
 const ORACLES: &[(&str, Oracle)] = &[
+    ("conform", conform::check),
     ("S1", s01_at_least_once::check),
     ("S2", s02_order::check),
     ("S3", s03_hand_over::check),

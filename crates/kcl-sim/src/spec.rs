@@ -5,9 +5,12 @@
 //! invariants must catch within the same bounds, without which a clean search would mean nothing.
 
 pub mod bfs;
+pub mod handoff;
 mod intern;
 pub mod lease;
 pub mod lineage;
+mod search;
 mod size;
 
+pub use search::{Line, search_all};
 pub use size::Size;

@@ -3,6 +3,7 @@
 mod arguments;
 mod mutants;
 mod one;
+mod spec;
 mod sweep;
 mod trip;
 
@@ -14,6 +15,7 @@ pub(crate) fn run(command: &Command) -> ExitCode {
     let clean = match command {
         Command::One { seed, log } => one::run(*seed, *log),
         Command::Mutants(only) => mutants::run(*only),
+        Command::Spec(size) => spec::run(*size),
         Command::Trip(forbidden) => trip::run(*forbidden),
         Command::Sweep { base, from, seeds, minutes } => sweep::run(*base, *from, *seeds, *minutes),
     };

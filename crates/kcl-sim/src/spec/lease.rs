@@ -7,7 +7,9 @@
 
 mod bounds;
 mod model;
+mod pair;
 mod rule;
+mod semantics;
 mod store;
 mod tenure;
 #[cfg(test)]
@@ -16,5 +18,7 @@ mod worker;
 
 pub use bounds::{Bounds, Mutant};
 pub use model::{Action, LeaseModel, State};
+pub use pair::{PairAction, PairModel, PairState};
 pub use rule::Rule;
+pub(crate) use semantics::{expected_counter, specified};
 pub use tenure::Want;

@@ -2,7 +2,10 @@ pub(crate) const USAGE: &str = "\
 usage: [--seeds N] [--from S] [--base TEXT] [--minutes M]   runs seeds, by index; other base, other seeds; M ends it early
        --seed 0x… [--log]                                   replays one
        --mutants [--only N]                                 the known-bug list
+       --spec small|ci|nightly                              searches the specifications
        --trip clock|sleep|randomness                        does what the tripwire must not let pass";
+
+use kcl_sim::spec::Size;
 
 use super::trip::Forbidden;
 
@@ -13,6 +16,8 @@ pub(crate) enum Command {
     One { seed: u64, log: bool },
     /// The known-bug list, or one of it.
     Mutants(Option<u64>),
+    /// The specifications.
+    Spec(Size),
     /// The control of the tripwire.
     Trip(Forbidden),
     /// Seeds by index, for at most so many minutes.
@@ -20,7 +25,7 @@ pub(crate) enum Command {
 }
 
 pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Command, String> {
-    let (mut seed, mut log, mut trip, mut mutants, mut only) = (None, false, None, false, None);
+    let (mut seed, mut log, mut trip, mut mutants, mut only, mut spec) = (None, false, None, false, None, None);
     let (mut base, mut from, mut seeds, mut minutes) = (0, 0, 100, None);
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or_else(|| format!("a value is missing: option={word}"));
@@ -31,11 +36,15 @@ pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Command, 
             "--from" => from = number(&value()?)?,
             "--mutants" => mutants = true,
             "--only" => only = Some(number(&value()?)?),
+            "--spec" => spec = Some(size(&value()?)?),
             "--trip" => trip = Some(value()?.parse()?),
             "--minutes" => minutes = Some(number(&value()?)?),
             "--base" => base = hash(&value()?),
             _ => return Err(format!("unknown option: option={word}")),
         }
+    }
+    if let Some(size) = spec {
+        return Ok(Command::Spec(size));
     }
     Ok(match (trip, seed) {
         (None, None) if mutants => Command::Mutants(only),
@@ -43,6 +52,15 @@ pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Command, 
         (None, Some(seed)) => Command::One { seed, log },
         (None, None) => Command::Sweep { base, from, seeds, minutes },
     })
+}
+
+fn size(name: &str) -> Result<Size, String> {
+    match name {
+        "small" => Ok(Size::Small),
+        "ci" => Ok(Size::Ci),
+        "nightly" => Ok(Size::Nightly),
+        _ => Err(format!("no size: name={name}")),
+    }
 }
 
 fn number(text: &str) -> Result<u64, String> {

@@ -43,7 +43,7 @@ pub struct LeaseModel {
 }
 
 /// A state: numbers of its parts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct State {
     row: u32,
     workers: [u32; 2],
@@ -142,8 +142,12 @@ impl LeaseModel {
     fn set_flight(&self, state: &mut State, slot: usize, flight: Option<Flight>) -> Option<()> {
         state.flights[slot] = flight.map_or(NONE, |flight| self.flights.number(flight));
         state.flights.sort_unstable();
-        let pending = state.flights.iter().filter(|&&number| number != NONE && self.flights.value(number).is_pending());
-        (pending.count() <= self.bounds.in_flight).then_some(())
+        (self.pending(state) <= self.bounds.in_flight).then_some(())
+    }
+
+    /// How many writes may still reach the store.
+    pub(super) fn pending(&self, state: &State) -> usize {
+        state.flights.iter().filter(|&&number| number != NONE && self.flights.value(number).is_pending()).count()
     }
 
     fn send(&self, state: &mut State, flight: Flight) -> Option<()> {

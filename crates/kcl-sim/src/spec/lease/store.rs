@@ -2,6 +2,7 @@ use kcl_core::{Change, Checkpoint, Expectation, Lease, LeaseKey, LeaseWrite, Ver
 
 use super::bounds::Mutant;
 use super::rule::Rule;
+use super::semantics::specified;
 
 /// The row at the beginning, and the one that a mutant creates again.
 pub(super) fn new_row() -> Lease {
@@ -21,7 +22,11 @@ pub(super) fn apply(mutant: Option<Mutant>, write: &LeaseWrite, row: Option<&Lea
             after.counter = row.counter;
             Some(Some(after))
         }
-        _ => write.apply(row).ok(),
+        _ => {
+            let after = write.apply(row).ok();
+            assert!(after == specified(write, row), "the library and the specification differ: {write:?} of {row:?}");
+            after
+        }
     }
 }
 

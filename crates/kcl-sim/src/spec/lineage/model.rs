@@ -2,7 +2,7 @@ use std::rc::Rc;
 
 use kcl_core::{Checkpoint, ChildShard, StartStrategy, child_lease};
 
-use super::stream::{RESHARDS, SHARDS, bit, children, closed, listing, members, parents};
+use super::stream::{SHARDS, bit, children, closed, existing, listing, members, parents};
 use super::world::{Mutant, Row, World};
 use crate::spec::bfs::{Invariant, Model, Predicate};
 use crate::spec::intern::Memo;
@@ -212,7 +212,7 @@ impl Model for LineageModel {
     }
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
-        if state.reshards < RESHARDS {
+        if state.reshards < self.world.reshards {
             actions.push(Action::Reshard);
         }
         for worker in 0..self.world.workers {
@@ -274,7 +274,7 @@ impl Model for LineageModel {
                 let out_of_scope = model.world.start == StartStrategy::Latest && is_closed && state.rows[shard] == Row::Absent;
                 is_done || out_of_scope || state.trimmed & bit(shard) != 0
             };
-            state.reshards == RESHARDS && (0..SHARDS).all(finished)
+            state.reshards == model.world.reshards && members(existing(state.reshards)).all(finished)
         })
     }
 

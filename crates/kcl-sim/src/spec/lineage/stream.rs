@@ -1,18 +1,25 @@
 use kcl_core::{HashKeyRange, SequenceNumber, Shard, ShardId};
 
-/// How many shards there ever are: two that are merged, the merged one that is split, and one of those split again.
-pub(super) const SHARDS: usize = 7;
-/// How often the stream is resharded.
-pub(super) const RESHARDS: u8 = 3;
+/// How many shards there ever are: two that are merged, the merged one that is split, one of those split again, and
+/// those merged again.
+pub(super) const SHARDS: usize = 8;
 
 /// The parents of each shard.
-const PARENTS: [&[usize]; SHARDS] = [&[], &[], &[0, 1], &[2], &[2], &[3], &[3]];
+const PARENTS: [&[usize]; SHARDS] = [&[], &[], &[0, 1], &[2], &[2], &[3], &[3], &[5, 6]];
 /// After which reshard each shard exists, and after which one it is closed.
-const LIVES: [(u8, u8); SHARDS] = [(0, 1), (0, 1), (1, 2), (2, 3), (2, u8::MAX), (3, u8::MAX), (3, u8::MAX)];
+const LIVES: [(u8, u8); SHARDS] = [(0, 1), (0, 1), (1, 2), (2, 3), (2, u8::MAX), (3, 4), (3, 4), (4, u8::MAX)];
 const HALF: u128 = u128::MAX / 2;
 const QUARTER: u128 = u128::MAX / 4;
-const RANGES: [(u128, u128); SHARDS] =
-    [(0, HALF), (HALF + 1, u128::MAX), (0, u128::MAX), (0, HALF), (HALF + 1, u128::MAX), (0, QUARTER), (QUARTER + 1, HALF)];
+const RANGES: [(u128, u128); SHARDS] = [
+    (0, HALF),
+    (HALF + 1, u128::MAX),
+    (0, u128::MAX),
+    (0, HALF),
+    (HALF + 1, u128::MAX),
+    (0, QUARTER),
+    (QUARTER + 1, HALF),
+    (0, HALF),
+];
 
 pub(super) const fn bit(shard: usize) -> u8 {
     1 << shard

@@ -5,8 +5,7 @@ use crate::spec::Size;
 use crate::spec::bfs::{Limits, Outcome, explore};
 
 const LIMITS: Limits = Limits { max_states: 100_000_000 };
-/// One worker and a stream that forgets nothing.
-const PLAIN: World = World { workers: 1, trims: false, java: false, bad_listings: false, ..World::ALL };
+const PLAIN: World = World::PLAIN;
 
 fn search(model: &LineageModel) -> Outcome {
     explore(model, LIMITS)
@@ -21,18 +20,7 @@ fn broken(model: &LineageModel) -> (String, usize) {
 
 #[test]
 fn every_shard_is_read_once_and_after_its_parents() {
-    let mut worlds = vec![
-        ("plain", PLAIN),
-        ("bad listings", World { bad_listings: true, java: true, ..PLAIN }),
-        ("a start at the latest record", World { start: StartStrategy::Latest, ..PLAIN }),
-        ("two workers", World { workers: 2, ..PLAIN }),
-    ];
-    if Size::from_env() != Size::Small {
-        worlds.push(("two workers, bad listings, Java", World { trims: false, ..World::ALL }));
-        worlds.push(("two workers, a stream that forgets, Java", World { bad_listings: false, ..World::ALL }));
-        worlds.push(("one worker, everything", World { workers: 1, ..World::ALL }));
-    }
-    for (name, world) in worlds {
+    for (name, world) in World::worlds(Size::from_env()) {
         let outcome = search(&LineageModel::new(world));
         println!("{name}: {outcome}");
         assert!(outcome.is_clean(), "{name}: {outcome}");

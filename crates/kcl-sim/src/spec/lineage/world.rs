@@ -1,3 +1,4 @@
+use crate::spec::Size;
 use kcl_core::{Checkpoint, ExtendedSequenceNumber, SequenceNumber, StartStrategy};
 
 /// What may happen in the world.
@@ -5,6 +6,8 @@ use kcl_core::{Checkpoint, ExtendedSequenceNumber, SequenceNumber, StartStrategy
 pub struct World {
     /// Where an application begins that has no leases yet: at the oldest record or at the latest.
     pub start: StartStrategy,
+    /// How often the stream is resharded, at most four times.
+    pub reshards: u8,
     /// How many workers sync shards, one or two.
     pub workers: usize,
     /// Whether the stream forgets closed shards. Without it, what nobody reads stays unread for ever.
@@ -20,8 +23,41 @@ pub struct World {
 
 impl World {
     /// Everything that may happen, with delays that are shorter than the life of a row.
-    pub const ALL: Self =
-        Self { start: StartStrategy::Oldest, workers: 2, trims: true, java: true, bad_listings: true, endless_delays: false };
+    pub const ALL: Self = Self {
+        start: StartStrategy::Oldest,
+        reshards: 3,
+        workers: 2,
+        trims: true,
+        java: true,
+        bad_listings: true,
+        endless_delays: false,
+    };
+}
+
+impl World {
+    /// One worker and a stream that forgets nothing.
+    pub const PLAIN: Self = Self { workers: 1, trims: false, java: false, bad_listings: false, ..Self::ALL };
+
+    /// The worlds to search, by name.
+    pub fn worlds(size: Size) -> Vec<(&'static str, Self)> {
+        let mut worlds = vec![
+            ("plain", Self::PLAIN),
+            ("bad listings", Self { bad_listings: true, java: true, ..Self::PLAIN }),
+            ("a start at the latest record", Self { start: StartStrategy::Latest, ..Self::PLAIN }),
+            ("two workers", Self { workers: 2, ..Self::PLAIN }),
+        ];
+        if size != Size::Small {
+            worlds.push(("two workers, bad listings, Java", Self { trims: false, ..Self::ALL }));
+            worlds.push(("two workers, a stream that forgets, Java", Self { bad_listings: false, ..Self::ALL }));
+            worlds.push(("one worker, everything", Self { workers: 1, ..Self::ALL }));
+        }
+        if size == Size::Nightly {
+            worlds.push(("five generations, two workers", Self { reshards: 4, workers: 2, ..Self::PLAIN }));
+            let java = Self { reshards: 4, trims: false, bad_listings: false, ..Self::ALL };
+            worlds.push(("five generations, two workers, Java", java));
+        }
+        worlds
+    }
 }
 
 /// A known mistake, made in what the shipped decisions are told, that an invariant must catch.

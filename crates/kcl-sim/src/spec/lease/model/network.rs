@@ -174,7 +174,8 @@ impl LeaseModel {
         self.step(state, worker, Event::Lost(self.flights.number(flight)))
     }
 
-    /// The driver's rule: the row is what the take would have left, or the take is forgotten.
+    /// The driver's rule: if the row is what the take would have left, token and all, the tenure begins; otherwise the take is
+    /// forgotten.
     pub(super) fn read_after_take(&self, state: &mut State, worker: usize) -> Option<()> {
         let Worker::Unsure(write) = self.workers.value(state.workers[worker]).clone() else { return None };
         let Some(row) = self.row(state).filter(|row| write.explains(Some(row))) else {
