@@ -1,5 +1,6 @@
 //! The invariants, one file each. They know the record of a run and nothing of the library's decisions.
 
+mod bounds;
 mod s01_at_least_once;
 mod s02_order;
 mod s03_hand_over;
