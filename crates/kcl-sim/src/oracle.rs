@@ -1,6 +1,13 @@
 //! The invariants, one file each. They know the record of a run and nothing of the library's decisions.
 
 mod bounds;
+mod c01_writes;
+mod c02_reads;
+mod c03_throttled;
+mod c04_no_rejections;
+mod lives;
+#[cfg(test)]
+mod log;
 mod s01_at_least_once;
 mod s02_order;
 mod s03_hand_over;
@@ -8,12 +15,17 @@ mod s05_monotone;
 mod s07_fencing;
 mod s08_one_winner;
 mod s09_durable;
+mod s10_zombie_silence;
 mod s15_callbacks;
 mod shelf;
 mod v01_owned_and_read;
+mod v02_progress;
+mod v02_stall_named;
 mod v03_balance;
 mod v04_no_moves;
+mod v05_children;
 mod v06_shutdown;
+mod v08_leader;
 mod view;
 
 use std::fmt;
@@ -54,7 +66,7 @@ impl fmt::Display for Violation {
 type Finding = (usize, String);
 type Oracle = fn(Run<'_>) -> Result<(), Finding>;
 
-const ORACLES: [(&str, Oracle); 12] = [
+const ORACLES: [(&str, Oracle); 21] = [
     ("S1", s01_at_least_once::check),
     ("S2", s02_order::check),
     ("S3", s03_hand_over::check),
@@ -62,11 +74,20 @@ const ORACLES: [(&str, Oracle); 12] = [
     ("S7", s07_fencing::check),
     ("S8", s08_one_winner::check),
     ("S9", s09_durable::check),
+    ("S10", s10_zombie_silence::check),
     ("S15", s15_callbacks::check),
     ("V1", v01_owned_and_read::check),
+    ("V2", v02_progress::check),
+    ("V2", v02_stall_named::check),
     ("V3", v03_balance::check),
     ("V4", v04_no_moves::check),
+    ("V5", v05_children::check),
     ("V6", v06_shutdown::check),
+    ("V8", v08_leader::check),
+    ("C1", c01_writes::check),
+    ("C2", c02_reads::check),
+    ("C3", c03_throttled::check),
+    ("C4", c04_no_rejections::check),
 ];
 
 /// Every invariant that does not hold, with its first violation.
