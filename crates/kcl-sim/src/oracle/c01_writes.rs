@@ -23,7 +23,9 @@ pub(super) fn check(run: Run<'_>) -> Result<(), Finding> {
         most_rows = most_rows.max(rows.len());
         match &entry.event {
             // Each of the other verbs is asked for by something that happens, and V4 says what may not.
-            Event::Called(_, Api::Write(verb)) if !matches!(verb, Verb::Checkpoint | Verb::Create | Verb::Describe | Verb::Delete) => {
+            Event::Called(_, Api::Write(verb))
+                if !matches!(verb, Verb::Checkpoint | Verb::Create | Verb::Describe | Verb::Delete) =>
+            {
                 renewals += 1;
             }
             Event::Called(node, Api::Scan) => *scans.entry(*node).or_default() += 1,
@@ -38,4 +40,25 @@ pub(super) fn check(run: Run<'_>) -> Result<(), Finding> {
     }
     let busy = scans.into_iter().find(|(node, scans)| f64::from(*scans) > run.jittered_times(*node, run.scan(), time));
     busy.map_or(Ok(()), |(node, scans)| Err((end, format!("{node:?} scanned {scans} times in {time:?}"))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::log::{Log, log, node};
+    use super::*;
+
+    /// So many calls in a minute, in which one row is renewed 21 times at most, and the table is read 15 times.
+    fn called(api: Api, times: usize) -> Log {
+        let quiet = log().workers(1).create("a").enter(Stage::Heal).enter(Stage::Quiet).at(1_000);
+        (0..times).fold(quiet, |log, _| log.add(Event::Called(node(1), api))).at(60_000).enter(Stage::Shutdown)
+    }
+
+    #[test]
+    fn a_row_is_written_and_the_table_read_as_often_as_published() {
+        called(Api::Write(Verb::Renew), 21).says(check, "");
+        called(Api::Write(Verb::Renew), 22).says(check, "22 lease writes for 1 rows");
+        called(Api::Scan, 15).says(check, "");
+        called(Api::Scan, 16).says(check, "scanned 16 times");
+        called(Api::Write(Verb::Checkpoint), 100).says(check, "");
+    }
 }

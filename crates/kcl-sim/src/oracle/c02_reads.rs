@@ -64,3 +64,30 @@ fn listings(run: &Run<'_>) -> Result<(), Finding> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::log::{Log, log, node};
+    use super::*;
+
+    fn read(millis_apart: u64) -> Log {
+        let read = |log: Log, nth| log.at(20_000 + nth * millis_apart).add(Event::Read(node(1), "a".into(), None, 0, None));
+        (0..20).fold(log().workers(1).enter(Stage::Heal), read)
+    }
+
+    #[test]
+    fn a_shard_is_read_five_times_in_a_second() {
+        read(195).says(check, "");
+        read(190).says(check, "6 times in a second");
+    }
+
+    #[test]
+    fn shards_are_listed_once_in_t_sync() {
+        let list = |times: usize| {
+            let quiet = log().workers(1).enter(Stage::Heal).enter(Stage::Quiet).at(1_000);
+            (0..times).fold(quiet, |log, _| log.add(Event::Called(node(1), Api::List))).at(60_000).enter(Stage::Shutdown)
+        };
+        list(7).says(check, "");
+        list(8).says(check, "8 listings of the shards");
+    }
+}

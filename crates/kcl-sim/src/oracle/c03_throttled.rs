@@ -73,9 +73,32 @@ fn within(run: &Run<'_>, index: usize, (from, to): (Duration, Duration), times: 
     for (kind, count) in counts {
         let steady = if kind == Kind::Scan { per_worker } else { per_row };
         if f64::from(count) > steady * times {
-            let what = format!("{count} calls ({kind:?}) from {from:?} to {to:?} around a throttled store; {steady:.0} are usual");
+            let what =
+                format!("{count} calls ({kind:?}) from {from:?} to {to:?} around a throttled store; {steady:.0} are usual");
             return Err((index, what));
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::log::{Log, log, node};
+    use super::*;
+
+    /// One row; usual are 11 writes and 7.7 scans in 30 s.
+    fn throttled(api: Api, times: usize, at: u64) -> Log {
+        let begun = log().workers(1).create("a").at(1_000).add(Event::Nemesis(Action::ThrottleStore(Duration::from_secs(30))));
+        (0..times).fold(begun.at(at), |log, _| log.add(Event::Called(node(1), api))).at(60_000).enter(Stage::Heal)
+    }
+
+    #[test]
+    fn a_throttled_store_is_left_in_peace() {
+        let renew = Api::Write(kcl_core::Verb::Renew);
+        throttled(renew, 33, 10_000).says(check, "");
+        throttled(renew, 34, 10_000).says(check, "34 calls (Write)");
+        throttled(Api::Scan, 24, 10_000).says(check, "24 calls (Scan)");
+        throttled(renew, 20, 32_000).says(check, "");
+        throttled(renew, 21, 32_000).says(check, "21 calls (Write)");
+    }
 }

@@ -12,3 +12,19 @@ pub(super) fn check(run: Run<'_>) -> Result<(), Finding> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use kcl_core::{Checkpoint, Lease, LeaseWrite};
+
+    use super::super::log::log;
+    use super::*;
+
+    #[test]
+    fn every_write_of_the_quiet_time_is_applied() {
+        let stale = LeaseWrite::renew(&Lease::new("a".into(), Checkpoint::TrimHorizon));
+        let taken = || log().workers(1).create("a").take(1, "a");
+        taken().write(1, 0, stale.clone()).enter(Stage::Quiet).renew(1, "a", 0).says(check, "");
+        taken().enter(Stage::Quiet).write(1, 0, stale).says(check, "in the quiet time");
+    }
+}

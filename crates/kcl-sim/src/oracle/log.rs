@@ -46,13 +46,7 @@ pub(super) fn tenure(number: usize, shard: &str) -> Tenure {
 
 pub(super) fn shard(id: &str, parents: &[&str]) -> Shard {
     let parents = parents.iter().map(|&parent| parent.into()).collect();
-    Shard {
-        id: id.into(),
-        parents,
-        hash_range: HashKeyRange::FULL,
-        starting_sequence_number: None,
-        ending_sequence_number: None,
-    }
+    Shard { id: id.into(), parents, hash_range: HashKeyRange::FULL, starting_sequence_number: None, ending_sequence_number: None }
 }
 
 impl Log {

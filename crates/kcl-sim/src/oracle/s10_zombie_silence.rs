@@ -15,7 +15,8 @@ use crate::trace::{Applied, Call, Event, Told};
 
 pub(super) fn check(run: Run<'_>) -> Result<(), Finding> {
     let calm = run.calm().unwrap_or(Duration::MAX);
-    let mut world = World { calm, lives: Lives::new(run), run, holds: BTreeMap::new(), since: BTreeMap::new(), lost: BTreeMap::new() };
+    let mut world =
+        World { calm, lives: Lives::new(run), run, holds: BTreeMap::new(), since: BTreeMap::new(), lost: BTreeMap::new() };
     for (index, entry) in run.entries.iter().enumerate() {
         world.lives.see(entry);
         match &entry.event {
@@ -113,5 +114,61 @@ impl World<'_> {
         }
         let most = self.run.slack(self.run.renew()) + LATENCY * 4;
         (loss.at > self.calm && overlap > most).then(|| format!("{overlap:?} after the lease was taken from it"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::log::{Log, log};
+    use super::*;
+    use crate::trace::Stage;
+
+    /// A worker that renews at 3 s, when D_hold is 8.1 s.
+    fn renewed() -> Log {
+        log().workers(2).create("a").at(1_000).take(1, "a").at(3_100).renew(1, "a", 100)
+    }
+
+    fn process(log: Log, number: usize) -> Log {
+        log.begin(number, "a", Call::Process(Vec::new()))
+    }
+
+    #[test]
+    fn the_deadline_counts_from_when_the_renewal_was_sent() {
+        process(renewed().at(11_099), 1).says(check, "");
+        process(renewed().at(11_150), 1).says(check, "50ms after its deadline");
+        process(log().workers(1).create("a"), 1).says(check, "without a take");
+    }
+
+    #[test]
+    fn a_pause_is_ended_only_by_a_renewal_that_was_sent_in_it_and_is_known() {
+        let told = |log: Log| log.add(Event::Told(NodeId(1), Verb::Renew, "a".into(), Told::Applied));
+        process(told(renewed().at(12_000).renew(1, "a", 3_000)).at(12_001), 1).says(check, "after its deadline");
+        process(told(renewed().at(12_000).renew(1, "a", 100)).at(12_001), 1).says(check, "");
+        process(renewed().at(12_000).renew(1, "a", 100).at(12_001), 1).says(check, "before it was told");
+    }
+
+    #[test]
+    fn a_clock_of_its_own() {
+        // It ran for 8 s, by a clock that is up to 2.4 % fast or slow.
+        let mut slow = process(renewed().at(11_090), 1);
+        slow.options.rate_ppm = 24_000;
+        let rate = slow.options.clock(1, 1).rate_ppm;
+        slow.says(check, if rate > 1_500 { "after its deadline" } else { "" });
+        let mut suspended = renewed().at(5_000).add(Event::Suspended(NodeId(1))).at(50_000).add(Event::Resumed(NodeId(1)));
+        suspended.options.stops_in_suspend = true;
+        process(suspended.at(51_000), 1).says(check, "");
+    }
+
+    #[test]
+    fn nobody_works_on_what_was_taken_from_him_for_long() {
+        process(renewed().at(5_000).take(2, "a").at(5_001), 1).says(check, "");
+        process(renewed().at(3_000 + 9_200).take(2, "a").renew(2, "a", 0).at(13_000), 2).says(check, "");
+        // With a deadline that is wrong this would be the only sign.
+        let mut late = renewed().at(3_100 + 9_000).take(2, "a").at(12_101);
+        late.options.rate_ppm = 0;
+        process(late, 1).says(check, "after its deadline");
+        let calm = || log().workers(2).enter(Stage::Heal).create("a").at(20_000).take(1, "a").at(21_000).take(2, "a");
+        process(calm().at(24_000), 1).says(check, "");
+        process(calm().at(24_300), 1).says(check, "3.3s after the lease was taken from it");
     }
 }

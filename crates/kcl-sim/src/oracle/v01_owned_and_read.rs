@@ -98,3 +98,34 @@ fn late(run: &Run<'_>, since: Duration, now: Duration, calm: Duration, afraid: O
 fn said(index: usize, key: &LeaseKey, late: Duration) -> Finding {
     (index, format!("{key} had no live owner for X and {late:?} more"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::log::{Log, log, node, shard};
+    use super::*;
+
+    /// Trouble is over after 12 s; X is 9 + 4.5 + 3 + 0.2 s.
+    fn healed() -> Log {
+        let opened = Event::Reshard(Vec::new(), vec![shard("a", &[])]);
+        log().workers(2).add(opened).create("a").at(1_000).take(1, "a").add(Event::Killed(node(1))).enter(Stage::Heal)
+    }
+
+    fn quiet(log: Log) -> Log {
+        let read = Event::Read(node(2), "a".into(), None, 0, None);
+        log.at(60_000).add(read).enter(Stage::Quiet).at(61_000).enter(Stage::Shutdown)
+    }
+
+    #[test]
+    fn the_lease_of_a_dead_worker_finds_an_owner_within_x() {
+        quiet(healed().at(1_000 + 12_000 + 16_600).take(2, "a")).says(check, "");
+        quiet(healed().at(1_000 + 12_000 + 16_800).take(2, "a")).says(check, "had no live owner for X and 100ms more");
+        quiet(healed()).says(check, "had no live owner for X");
+    }
+
+    #[test]
+    fn it_is_read_in_the_end() {
+        let owned = || healed().at(15_000).take(2, "a");
+        quiet(owned()).says(check, "");
+        owned().at(150_000).enter(Stage::Shutdown).says(check, "who does not read it");
+    }
+}

@@ -113,3 +113,35 @@ impl<'a> Progress<'a> {
         left.map(|(shard, first)| format!("{shard} was not read to its end before the quiet time: the next record is {first}"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::log::{Log, log, tenure};
+    use super::*;
+
+    fn position(number: u64) -> ExtendedSequenceNumber {
+        ExtendedSequenceNumber::new(number.into(), 0)
+    }
+
+    /// A record that was put 20 s after the start, long after the heal.
+    fn put() -> Log {
+        let read = log().workers(1).create("a").take(1, "a").enter(Stage::Heal).at(15_000);
+        let begun = read.begin(1, "a", Call::Initialize(kcl_core::Checkpoint::TrimHorizon));
+        begun.at(20_000).add(Event::Put("a".into(), position(1), "key".to_owned()))
+    }
+
+    fn process(log: Log) -> Log {
+        log.begin(1, "a", Call::Process(vec![position(1)])).add(Event::Processed(tenure(1, "a")))
+    }
+
+    #[test]
+    fn a_record_is_processed_after_two_polls_and_a_callback() {
+        process(put().at(23_100)).enter(Stage::Quiet).says(check, "");
+        process(put().at(23_300)).enter(Stage::Quiet).says(check, "made no progress for 3.3s");
+    }
+
+    #[test]
+    fn nothing_is_left_for_the_quiet_time() {
+        put().at(22_000).enter(Stage::Quiet).says(check, "was not read to its end");
+    }
+}

@@ -48,7 +48,8 @@ impl<'a> Stalls<'a> {
             Event::Begin(tenure, crate::trace::Call::Initialize(_)) => {
                 self.held.insert(tenure, Held { since: at, due: None });
             }
-            Event::Begin(tenure, crate::trace::Call::LeaseLost | crate::trace::Call::ShutdownRequested) | Event::Panic(tenure) => {
+            Event::Begin(tenure, crate::trace::Call::LeaseLost | crate::trace::Call::ShutdownRequested)
+            | Event::Panic(tenure) => {
                 self.held.remove(tenure);
             }
             Event::End(tenure) => self.progress(tenure.node, &tenure.shard, at),
@@ -101,5 +102,35 @@ impl<'a> Stalls<'a> {
         for (_, held) in self.held.iter_mut().filter(|(tenure, held)| tenure.node == node && silent(held)) {
             held.due.get_or_insert(at + NAMED_WITHIN);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::log::{Log, log, node};
+    use super::*;
+    use crate::trace::Call;
+
+    fn hangs() -> Log {
+        let taken = log().workers(1).create("a").take(1, "a");
+        taken.begin(1, "a", Call::Initialize(kcl_core::Checkpoint::TrimHorizon)).begin(1, "a", Call::Process(Vec::new()))
+    }
+
+    fn scan(log: Log) -> Log {
+        log.at(61_000).add(Event::Called(node(1), Api::Scan)).at(63_000).renew(1, "a", 0)
+    }
+
+    #[test]
+    fn a_callback_that_hangs_is_named_by_the_next_scan() {
+        scan(hangs()).renew(1, "a", 0).says(check, "is not named");
+        let named = hangs().at(61_000).add(Event::Called(node(1), Api::Scan)).at(61_030);
+        named.add(Event::Alarm(node(1), "StalledFor", "a".into())).at(63_000).renew(1, "a", 0).says(check, "");
+    }
+
+    #[test]
+    fn whoever_cannot_name_it_need_not() {
+        scan(hangs().at(50_000).add(Event::Paused(node(1))).at(52_000).add(Event::Resumed(node(1)))).says(check, "");
+        scan(hangs().at(50_000).add(Event::Nemesis(Action::ThrottleStore(Duration::from_secs(20))))).says(check, "");
+        scan(hangs().at(50_000).take(2, "a")).says(check, "");
     }
 }

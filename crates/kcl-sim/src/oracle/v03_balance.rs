@@ -54,3 +54,28 @@ fn counts<'a>(rows: impl Iterator<Item = &'a Lease>, workers: impl Iterator<Item
     counts
 }
 
+#[cfg(test)]
+mod tests {
+    use super::super::log::{Log, log};
+    use super::*;
+
+    /// Trouble is over after 12 s; Y is X (16.7 s) and 4 scans of 4.5 s for two leases: until 46.7 s.
+    fn uneven() -> Log {
+        log().workers(2).create("a").create("b").enter(Stage::Heal).take(1, "a").take(1, "b")
+    }
+
+    #[test]
+    fn two_leases_of_one_worker_are_shared_within_y() {
+        uneven().at(46_600).take(2, "b").at(90_000).enter(Stage::Shutdown).says(check, "");
+        uneven().at(46_800).take(2, "b").at(90_000).enter(Stage::Shutdown).says(check, "leases by worker");
+        uneven().at(90_000).enter(Stage::Shutdown).says(check, "leases by worker");
+    }
+
+    #[test]
+    fn a_new_row_gives_new_time() {
+        // Y is 39.2 s for three leases.
+        let more = || uneven().at(40_000).create("c");
+        more().at(79_000).take(2, "b").at(90_000).enter(Stage::Shutdown).says(check, "");
+        more().at(79_400).take(2, "b").at(90_000).enter(Stage::Shutdown).says(check, "leases by worker");
+    }
+}

@@ -53,3 +53,26 @@ fn moved_once(run: &Run<'_>) -> Result<(), Finding> {
 const fn changes_rows(write: &Applied) -> bool {
     write.before.is_none() || write.after.is_none() || matches!(write.write.verb(), Verb::Release)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::log::{Log, log};
+    use super::*;
+
+    fn moved() -> Log {
+        log().workers(3).create("a").take(1, "a").enter(Stage::Heal).at(20_000).take(2, "a").at(21_000)
+    }
+
+    #[test]
+    fn a_lease_moves_once_between_live_workers() {
+        moved().enter(Stage::Quiet).says(check, "");
+        moved().take(3, "a").enter(Stage::Quiet).says(check, "moved twice in one rebalancing");
+        moved().create("b").take(3, "a").enter(Stage::Quiet).says(check, "");
+    }
+
+    #[test]
+    fn nothing_moves_in_the_quiet_time() {
+        moved().enter(Stage::Quiet).renew(2, "a", 0).says(check, "");
+        moved().enter(Stage::Quiet).take(3, "a").says(check, "in the quiet time");
+    }
+}

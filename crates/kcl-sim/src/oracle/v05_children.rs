@@ -19,7 +19,8 @@ pub(super) fn check(run: Run<'_>) -> Result<(), Finding> {
         }
         match &entry.event {
             Event::Reshard(_, opened) => {
-                children.extend(opened.iter().filter(|shard| !shard.parents.is_empty()).map(|shard| (&shard.id, &*shard.parents)));
+                children
+                    .extend(opened.iter().filter(|shard| !shard.parents.is_empty()).map(|shard| (&shard.id, &*shard.parents)));
             }
             Event::Write(write) if write.applied => {
                 let Some(row) = write.after.as_ref().filter(|row| row.checkpoint.is_shard_end()) else { continue };
@@ -48,4 +49,29 @@ pub(super) fn check(run: Run<'_>) -> Result<(), Finding> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::log::{Log, log, shard};
+    use super::*;
+
+    /// Both parents have ended 20 s after the start; T_sync + X is 26.7 s.
+    fn ended() -> Log {
+        let merged = Event::Reshard(vec!["a".into(), "b".into()], vec![shard("c", &["a", "b"])]);
+        let log = log().workers(1).create("a").create("b").add(merged).enter(Stage::Heal);
+        log.take(1, "a").take(1, "b").end(1, "a").at(20_000).end(1, "b")
+    }
+
+    fn begin(log: Log) -> Log {
+        log.begin(1, "c", Call::Initialize(kcl_core::Checkpoint::TrimHorizon)).at(100_000).enter(Stage::Shutdown)
+    }
+
+    #[test]
+    fn a_child_starts_soon_after_its_last_parent() {
+        begin(ended().at(46_600)).says(check, "");
+        begin(ended().at(46_800)).says(check, "whose parents have ended");
+        ended().at(100_000).enter(Stage::Shutdown).says(check, "whose parents have ended");
+        ended().at(30_000).add(Event::Removed("c".into())).at(100_000).enter(Stage::Shutdown).says(check, "");
+    }
 }

@@ -28,3 +28,24 @@ pub(super) fn check(run: Run<'_>) -> Result<(), Finding> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::log::{Log, log, node};
+    use super::*;
+
+    /// T_sync + X is 26.7 s.
+    fn listed(times: &[(u64, usize)]) -> Log {
+        let quiet = log().workers(2).enter(Stage::Heal).enter(Stage::Quiet);
+        let list = |log: Log, (at, number): &(u64, usize)| log.at(*at).add(Event::Called(node(*number), Api::List));
+        times.iter().fold(quiet, list).at(60_000).enter(Stage::Shutdown)
+    }
+
+    #[test]
+    fn one_worker_lists_the_shards_again_and_again() {
+        listed(&[(10_000, 1), (36_000, 1)]).says(check, "");
+        listed(&[(10_000, 1), (36_000, 2)]).says(check, "several list the shards");
+        listed(&[(10_000, 1), (37_000, 1)]).says(check, "nobody listed the shards for 27s");
+        listed(&[]).says(check, "nobody listed the shards for 60s");
+    }
+}
