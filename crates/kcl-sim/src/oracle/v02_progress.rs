@@ -41,7 +41,8 @@ struct Progress<'a> {
 #[derive(Default)]
 struct Shard<'a> {
     waiting: BTreeSet<&'a ExtendedSequenceNumber>,
-    in_hand: &'a [ExtendedSequenceNumber],
+    /// By tenure: the one that lost the lease may still be at work.
+    in_hand: BTreeMap<u64, &'a [ExtendedSequenceNumber]>,
     /// Who works on it, if that is a process that outlives the trouble.
     reader: Option<NodeId>,
     /// When it made progress last, or had something to do again.
@@ -52,8 +53,9 @@ impl<'a> Progress<'a> {
     fn see(&mut self, entry: &'a Entry, survivors: &BTreeSet<NodeId>) {
         match &entry.event {
             Event::Put(shard, position, _) => {
+                let idle = self.backlog(shard).is_none();
                 let state = self.shards.entry(shard).or_default();
-                if state.waiting.is_empty() {
+                if idle {
                     state.since = entry.at;
                 }
                 state.waiting.insert(position);
@@ -63,7 +65,7 @@ impl<'a> Progress<'a> {
                 state.since = entry.at;
                 match call {
                     Call::Initialize(_) => state.reader = Some(tenure.node).filter(|node| survivors.contains(node)),
-                    Call::Process(positions) => state.in_hand = positions,
+                    Call::Process(positions) => drop(state.in_hand.insert(tenure.number, positions)),
                     Call::ShardEnded => {}
                     Call::LeaseLost | Call::ShutdownRequested => state.reader = state.reader.filter(|node| *node != tenure.node),
                 }
@@ -71,7 +73,7 @@ impl<'a> Progress<'a> {
             Event::Processed(tenure) => {
                 let state = self.shards.entry(&tenure.shard).or_default();
                 state.since = entry.at;
-                for position in std::mem::take(&mut state.in_hand) {
+                for position in state.in_hand.remove(&tenure.number).into_iter().flatten() {
                     state.waiting.remove(position);
                 }
             }
