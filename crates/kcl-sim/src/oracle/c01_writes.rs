@@ -1,7 +1,7 @@
 //! C1: in the quiet time each row costs one write per T_renew, besides checkpoints and clean-up; each worker scans once per
 //! T_scan, shortened by up to a tenth at random.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kcl_core::Verb;
 
@@ -18,13 +18,16 @@ pub(super) fn check(run: Run<'_>) -> Result<(), Finding> {
     let mut rows = run.table(quiet);
     let mut most_rows = rows.len();
     let (mut renewals, mut scans): (u32, BTreeMap<NodeId, u32>) = (0, BTreeMap::new());
+    // What a worker sends that is cut off for ever does not arrive.
+    let survivors: BTreeSet<NodeId> = run.survivors().into_values().collect();
     for entry in run.entries.iter().take(end).skip(quiet) {
         apply(&mut rows, &entry.event);
         most_rows = most_rows.max(rows.len());
         match &entry.event {
             // Each of the other verbs is asked for by something that happens, and V4 says what may not.
-            Event::Called(_, Api::Write(verb))
-                if !matches!(verb, Verb::Checkpoint | Verb::Create | Verb::Describe | Verb::Delete) =>
+            Event::Called(node, Api::Write(verb))
+                if survivors.contains(node)
+                    && !matches!(verb, Verb::Checkpoint | Verb::Create | Verb::Describe | Verb::Delete) =>
             {
                 renewals += 1;
             }
@@ -32,7 +35,7 @@ pub(super) fn check(run: Run<'_>) -> Result<(), Finding> {
             _ => {}
         }
     }
-    let fastest = run.survivors().into_values().map(|node| run.times(node, run.renew(), time)).fold(0.0, f64::max);
+    let fastest = survivors.iter().map(|node| run.times(*node, run.renew(), time)).fold(0.0, f64::max);
     #[allow(clippy::cast_precision_loss, reason = "a count of rows")]
     let most = fastest * most_rows as f64 * 1.01;
     if f64::from(renewals) > most {
