@@ -1,7 +1,13 @@
 //! The invariants, one file each. They know the record of a run and nothing of the library's decisions.
 
+mod bounds;
+mod c01_writes;
+mod c02_reads;
+mod c03_throttled;
+mod c04_no_rejections;
 mod conform;
 mod family;
+mod lives;
 #[cfg(test)]
 mod log;
 mod s01_at_least_once;
@@ -13,6 +19,7 @@ mod s06_never_ahead;
 mod s07_fencing;
 mod s08_one_winner;
 mod s09_durable;
+mod s10_zombie_silence;
 mod s11_no_resurrection;
 mod s12_rows_stay;
 mod s13_coverage;
@@ -22,10 +29,16 @@ mod s16_duplicates;
 mod s17_key_order;
 mod s18_memory;
 mod shelf;
+#[cfg(test)]
+mod timed_log;
 mod v01_owned_and_read;
+mod v02_progress;
+mod v02_stall_named;
 mod v03_balance;
 mod v04_no_moves;
+mod v05_children;
 mod v06_shutdown;
+mod v08_leader;
 mod view;
 
 use std::fmt;
@@ -81,14 +94,23 @@ const ORACLES: &[(&str, Oracle)] = &[
     ("S12", s12_rows_stay::check),
     ("S13", s13_coverage::check),
     ("S14", s14_finished::check),
+    ("S10", s10_zombie_silence::check),
     ("S15", s15_callbacks::check),
     ("S16", s16_duplicates::check),
     ("S17", s17_key_order::check),
     ("S18", s18_memory::check),
     ("V1", v01_owned_and_read::check),
+    ("V2", v02_progress::check),
+    ("V2", v02_stall_named::check),
     ("V3", v03_balance::check),
     ("V4", v04_no_moves::check),
+    ("V5", v05_children::check),
     ("V6", v06_shutdown::check),
+    ("V8", v08_leader::check),
+    ("C1", c01_writes::check),
+    ("C2", c02_reads::check),
+    ("C3", c03_throttled::check),
+    ("C4", c04_no_rejections::check),
 ];
 
 /// Every invariant that does not hold, with its first violation.

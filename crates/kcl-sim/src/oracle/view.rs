@@ -35,6 +35,21 @@ impl<'a> Run<'a> {
         rows
     }
 
+    /// The processes that outlive the trouble, by name: well after the heal, and not asked to stop before.
+    pub(super) fn survivors(&self) -> BTreeMap<String, NodeId> {
+        let heal = self.stage(Stage::Heal);
+        // The heal itself takes no time.
+        let at = self.entries.get(heal).map(|entry| entry.at);
+        let healed = self.entries.iter().skip(heal).take_while(|entry| Some(entry.at) == at).count();
+        let mut workers = self.core(heal + healed);
+        for entry in self.entries.iter().take(heal) {
+            if let Event::AskedToStop(gone) | Event::Stopped(gone, _) = &entry.event {
+                workers.retain(|_, node| node != gone);
+            }
+        }
+        workers
+    }
+
     /// The processes that are well at this entry, by name: running, not paused, and able to reach the store.
     pub(super) fn core(&self, before: usize) -> BTreeMap<String, NodeId> {
         let mut names = BTreeMap::new();

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use kcl_core::{
-    TenureToken, Verb,
-    Checkpoint, ExtendedSequenceNumber, Lease, LeaseCounter, LeaseKey, LeaseWrite, SequenceNumber, ShardId, WorkerId,
+    Checkpoint, ExtendedSequenceNumber, Lease, LeaseCounter, LeaseKey, LeaseWrite, SequenceNumber, ShardId, TenureToken, Verb,
+    WorkerId,
 };
 
 use super::check;

@@ -70,5 +70,9 @@ fn update(write: &LeaseWrite) -> Option<&Update> {
 /// A heartbeat stores nothing but the counter.
 fn is_bare(update: &Update) -> bool {
     let keeps = matches!((&update.owner, &update.pending), (Field::Keep, Field::Keep));
-    keeps && update.owner_switches == OwnerSwitches::Keep && update.checkpoint.is_none() && update.children.is_none() && update.tenure.is_none()
+    keeps
+        && update.owner_switches == OwnerSwitches::Keep
+        && update.checkpoint.is_none()
+        && update.children.is_none()
+        && update.tenure.is_none()
 }
