@@ -1,7 +1,7 @@
 //! S15: `initialize` once; calls of a tenure never overlap; after `shard_ended` no records; `shutdown_requested` at most
 //! once; `lease_lost` at most once and last, and a checkpoint in it answers that the lease is lost; nothing after a panic.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Finding, Run};
 use crate::trace::{Answer, Call, Event, Tenure};
@@ -48,6 +48,7 @@ impl State {
 
 pub(super) fn check(run: Run<'_>) -> Result<(), Finding> {
     let mut tenures: BTreeMap<&Tenure, State> = BTreeMap::new();
+    let mut after_loss = BTreeSet::new();
     for (index, entry) in run.entries.iter().enumerate() {
         match &entry.event {
             Event::Begin(tenure, call) => {
@@ -66,8 +67,12 @@ pub(super) fn check(run: Run<'_>) -> Result<(), Finding> {
                 state.panicked = true;
                 state.busy = false;
             }
+            // One that was asked for before may have been stored.
+            Event::Asked(tenure, checkpoint) if tenures.get(tenure).is_some_and(|state| state.lost) => {
+                after_loss.insert((tenure, checkpoint));
+            }
             Event::Answered(tenure, checkpoint, answer)
-                if tenures.get(tenure).is_some_and(|state| state.lost) && *answer != Answer::LeaseLost =>
+                if after_loss.remove(&(tenure, checkpoint)) && *answer != Answer::LeaseLost =>
             {
                 return Err((index, format!("{tenure:?}: after the loss {checkpoint} was answered {answer:?}")));
             }

@@ -17,10 +17,11 @@ struct Version {
 }
 
 /// When a write was sent and when the store decided it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Span {
     sent: Duration,
     decided: Duration,
+    write: LeaseWrite,
 }
 
 /// What each process has sent and may know.
@@ -33,8 +34,6 @@ pub(super) struct Senders {
     lost: BTreeSet<(NodeId, Duration)>,
     versions: BTreeMap<LeaseKey, BTreeMap<(Option<WorkerId>, u64), Version>>,
     spans: BTreeMap<(NodeId, LeaseKey), Vec<Span>>,
-    /// The last write of each process and lease, and when it was sent: one that arrives twice is judged once.
-    last: BTreeMap<(NodeId, LeaseKey), (Duration, LeaseWrite)>,
     /// Rows that somebody removed by hand.
     removed: BTreeSet<LeaseKey>,
 }
@@ -42,8 +41,8 @@ pub(super) struct Senders {
 impl Senders {
     pub(super) fn new(failover: Duration) -> Self {
         let (names, lost, versions) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
-        let (spans, last, removed) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
-        Self { patience: failover * 3 / 10, names, lost, versions, spans, last, removed }
+        let (spans, removed) = (BTreeMap::new(), BTreeSet::new());
+        Self { patience: failover * 3 / 10, names, lost, versions, spans, removed }
     }
 
     pub(super) fn started(&mut self, node: NodeId, name: &WorkerId) {
@@ -109,7 +108,7 @@ impl Senders {
     /// P3: no two writes of one lease are on their way for one process, unless it gave the earlier one up.
     fn one_in_flight(&self, write: &Applied, decided: Duration) -> Result<(), String> {
         let spans = self.spans.get(&(write.node, write.write.key().clone()));
-        let this = Span { sent: write.sent, decided };
+        let this = Span { sent: write.sent, decided, write: write.write.clone() };
         // What was decided before this one was sent is over; it is told in the order of decisions.
         for other in spans.into_iter().flatten().rev().take_while(|other| other.decided > this.sent) {
             let (earlier, later) = if other.sent <= this.sent { (other, &this) } else { (&this, other) };
@@ -128,10 +127,10 @@ impl Senders {
         Ok(())
     }
 
-    /// Whether the store decides a request for the second time.
+    /// Whether the store decides a request for the second time: it is judged once.
     fn arrives_again(&self, write: &Applied) -> bool {
-        let last = self.last.get(&(write.node, write.write.key().clone()));
-        last.is_some_and(|(sent, last)| *sent == write.sent && *last == write.write)
+        let spans = self.spans.get(&(write.node, write.write.key().clone()));
+        spans.into_iter().flatten().any(|span| span.sent == write.sent && span.write == write.write)
     }
 
     /// Somebody edits a row by hand: nobody's version.
@@ -149,8 +148,8 @@ impl Senders {
     pub(super) fn decided(&mut self, write: &Applied, at: Duration) {
         let key = write.write.key();
         if !self.arrives_again(write) {
-            self.spans.entry((write.node, key.clone())).or_default().push(Span { sent: write.sent, decided: at });
-            self.last.insert((write.node, key.clone()), (write.sent, write.write.clone()));
+            let span = Span { sent: write.sent, decided: at, write: write.write.clone() };
+            self.spans.entry((write.node, key.clone())).or_default().push(span);
         }
         let Some(row) = write.after.as_ref().filter(|_| write.applied) else { return };
         let version = || Version { since: at, by: write.node, checkpoint: row.checkpoint.clone() };
