@@ -2,12 +2,15 @@
 
 mod action;
 mod coverage;
+mod ddmin;
 mod happenings;
 mod nemesis;
 mod options;
 mod plan;
 mod report;
+mod script;
 mod seeds;
+mod shrink;
 pub mod swarm;
 mod sweep;
 
@@ -16,5 +19,7 @@ pub use coverage::Coverage;
 pub use options::Options;
 pub use plan::Plan;
 pub use report::Report;
+pub use script::{Script, call, micros, secs};
 pub use seeds::seed_of;
+pub use shrink::{Progress, shrink};
 pub use sweep::Sweep;

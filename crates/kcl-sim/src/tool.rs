@@ -2,6 +2,7 @@
 
 mod arguments;
 mod one;
+mod shrink;
 mod sweep;
 
 use std::process::ExitCode;
@@ -11,6 +12,7 @@ pub(crate) use arguments::{Command, USAGE, parse};
 pub(crate) fn run(command: &Command) -> ExitCode {
     let clean = match command {
         Command::One { seed, log } => one::run(*seed, *log),
+        Command::Shrink { seed, invariant } => shrink::run(*seed, invariant.as_deref()),
         Command::Sweep { base, from, seeds, minutes } => sweep::run(*base, *from, *seeds, *minutes),
     };
     if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -1,24 +1,30 @@
 pub(crate) const USAGE: &str = "\
 usage: [--seeds N] [--from S] [--base TEXT] [--minutes M]   runs seeds, by index; other base, other seeds; M ends it early
-       --seed 0x… [--log]                                   replays one";
+       --seed 0x… [--log]                                   replays one
+       --shrink 0x… [--invariant S5]                        makes a failing one small, and writes it as a script";
 
 /// What the command line asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     /// One seed, and whether its whole log is wanted.
     One { seed: u64, log: bool },
+    /// A failing seed to be made small, and the invariant that it breaks, if not the first.
+    Shrink { seed: u64, invariant: Option<String> },
     /// Seeds by index, for at most so many minutes.
     Sweep { base: u64, from: u64, seeds: u64, minutes: Option<u64> },
 }
 
 pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Command, String> {
     let (mut seed, mut log) = (None, false);
+    let (mut shrink, mut invariant) = (None, None);
     let (mut base, mut from, mut seeds, mut minutes) = (0, 0, 100, None);
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or_else(|| format!("a value is missing: option={word}"));
         match word.as_str() {
             "--log" => log = true,
             "--seed" => seed = Some(number(&value()?)?),
+            "--shrink" => shrink = Some(number(&value()?)?),
+            "--invariant" => invariant = Some(value()?),
             "--seeds" => seeds = number(&value()?)?,
             "--from" => from = number(&value()?)?,
             "--minutes" => minutes = Some(number(&value()?)?),
@@ -26,9 +32,10 @@ pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Command, 
             _ => return Err(format!("unknown option: option={word}")),
         }
     }
-    Ok(match seed {
-        Some(seed) => Command::One { seed, log },
-        None => Command::Sweep { base, from, seeds, minutes },
+    Ok(match (shrink, seed) {
+        (Some(seed), _) => Command::Shrink { seed, invariant },
+        (None, Some(seed)) => Command::One { seed, log },
+        (None, None) => Command::Sweep { base, from, seeds, minutes },
     })
 }
 
