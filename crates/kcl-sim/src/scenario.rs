@@ -1,6 +1,7 @@
 //! Runs: what they are made of, what happens in them, and how they went.
 
 mod action;
+pub mod cancel;
 mod coverage;
 mod ddmin;
 mod happenings;

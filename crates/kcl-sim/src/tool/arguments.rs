@@ -1,7 +1,8 @@
 pub(crate) const USAGE: &str = "\
 usage: [--seeds N] [--from S] [--base TEXT] [--minutes M]   runs seeds, by index; other base, other seeds; M ends it early
        --seed 0x… [--log]                                   replays one
-       --shrink 0x… [--invariant S5]                        makes a failing one small, and writes it as a script";
+       --shrink 0x… [--invariant S5]                        makes a failing one small, and writes it as a script
+       --cancel [--all]                                     drops a worker's tasks at their polls, one per run";
 
 /// What the command line asks for.
 #[derive(Debug, PartialEq, Eq)]
@@ -10,6 +11,8 @@ pub(crate) enum Command {
     One { seed: u64, log: bool },
     /// A failing seed to be made small, and the invariant that it breaks, if not the first.
     Shrink { seed: u64, invariant: Option<String> },
+    /// The cancellation sweep, over every poll or most of them.
+    Cancel { all: bool },
     /// Seeds by index, for at most so many minutes.
     Sweep { base: u64, from: u64, seeds: u64, minutes: Option<u64> },
 }
@@ -17,6 +20,7 @@ pub(crate) enum Command {
 pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Command, String> {
     let (mut seed, mut log) = (None, false);
     let (mut shrink, mut invariant) = (None, None);
+    let (mut cancel, mut all) = (false, false);
     let (mut base, mut from, mut seeds, mut minutes) = (0, 0, 100, None);
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or_else(|| format!("a value is missing: option={word}"));
@@ -25,12 +29,17 @@ pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Command, 
             "--seed" => seed = Some(number(&value()?)?),
             "--shrink" => shrink = Some(number(&value()?)?),
             "--invariant" => invariant = Some(value()?),
+            "--cancel" => cancel = true,
+            "--all" => all = true,
             "--seeds" => seeds = number(&value()?)?,
             "--from" => from = number(&value()?)?,
             "--minutes" => minutes = Some(number(&value()?)?),
             "--base" => base = hash(&value()?),
             _ => return Err(format!("unknown option: option={word}")),
         }
+    }
+    if cancel {
+        return Ok(Command::Cancel { all });
     }
     Ok(match (shrink, seed) {
         (Some(seed), _) => Command::Shrink { seed, invariant },
