@@ -89,12 +89,12 @@ fn run(cancel: Option<&Cancel>) -> (Vec<Entry>, Sim, Option<Stuck>) {
     let stream = StreamServer::new(sim.clone(), trace.clone(), FaultPlan::default(), Mutant::Sound, options.shards);
     stream.set_records_per_read(options.batch * 2);
     let host = Host::new(sim.clone(), trace.clone(), store, stream, options.behaviour);
-    let is_main = cancel.is_some_and(|cancel| cancel.task == "main");
-    let stuck = sim.run(secs(600), script(host, options, is_main)).err();
+    let task = cancel.map(|cancel| cancel.task.clone());
+    let stuck = sim.run(secs(600), script(host, options, task)).err();
     (trace.take(), sim, stuck)
 }
 
-async fn script(host: Host, options: Options, main_is_dropped: bool) {
+async fn script(host: Host, options: Options, task: Option<String>) {
     let (sim, trace) = (host.sim.clone(), host.trace.clone());
     trace.add(Event::Enter(Stage::Chaos));
     produce(&sim, host.stream.clone(), 0, PUT_UNTIL);
@@ -107,14 +107,14 @@ async fn script(host: Host, options: Options, main_is_dropped: bool) {
     let mut dropped = None;
     while sim.now() < SHUTDOWN_AT.max(dropped.map_or(Duration::ZERO, |at| at + SETTLED_AFTER)) {
         sim.sleep(Duration::from_millis(500)).await;
-        notice(&host, &mut dropped, main_is_dropped);
+        notice(&host, &mut dropped, task.as_deref());
     }
     trace.add(Event::Enter(Stage::Shutdown));
     workers.iter().for_each(|node| host.stop(*node));
     let end = sim.now() + STOPPED_AFTER;
     while sim.now() < end {
         sim.sleep(Duration::from_millis(500)).await;
-        notice(&host, &mut dropped, main_is_dropped);
+        notice(&host, &mut dropped, task.as_deref());
     }
     trace.add(Event::Enter(Stage::Audit));
     // Long enough to see who still renews.
@@ -122,12 +122,12 @@ async fn script(host: Host, options: Options, main_is_dropped: bool) {
 }
 
 /// Remembers since when the task is gone. Without its main task a process counts as one that is stopping.
-fn notice(host: &Host, dropped: &mut Option<Duration>, main_is_dropped: bool) {
-    if dropped.is_some() || !host.sim.has_cancelled() {
+fn notice(host: &Host, dropped: &mut Option<Duration>, task: Option<&str>) {
+    if task.is_none() || dropped.is_some() || !host.sim.has_cancelled() {
         return;
     }
     *dropped = Some(host.sim.now());
-    if main_is_dropped {
+    if task == Some("main") {
         host.trace.add(Event::Killed(VICTIM));
     }
 }

@@ -28,7 +28,8 @@ pub(crate) fn run(all: bool) -> bool {
     for failure in &Sweep::start(0..count as u64, one) {
         runs += 1;
         if let Some(failure) = failure {
-            let kind = (failure.cancel.task.clone(), failure.wrong.first().cloned().unwrap_or_default());
+            let first = failure.wrong.first().cloned().unwrap_or_default();
+            let kind = (failure.cancel.task.clone(), first.split(' ').next().unwrap_or_default().to_owned());
             failures.entry(kind).or_insert_with(Vec::new).push(failure);
         }
     }
