@@ -10,6 +10,8 @@ mod cargo;
 mod deps;
 mod example;
 mod failure;
+mod mutants;
+mod sim;
 mod steps;
 mod tidy;
 mod tree;
@@ -22,14 +24,16 @@ use failure::Failure;
 const USAGE: &str = "\
 usage: cargo xtask VERB
 
-  ci        the whole gate: fmt, tidy, deps, clippy, features, test, sim, docs, examples
+  ci        the whole gate: fmt, tidy, deps, clippy, features, test, sim, shuttle, docs,
+            examples
   fmt       formatting is as rustfmt.toml wants it
   tidy      file sizes, leftovers, banned calls, lint inheritance, links
   deps      the crates depend only on what they may
   clippy    lints, warnings denied
   features  the library builds without any backend
   test      unit, integration and documentation tests
-  sim       the simulator: [--seeds N] [--from S], or --seed 0x… [--log]
+  sim       the simulator: seeds of the gate, or [--seeds N] [--from S] [--base TEXT], or --seed 0x… [--log], or --mutants
+  shuttle   what threads share, under a schedule explorer
   docs      the documentation builds without a warning
   examples  the examples build, and basic_consumer loses nothing in local mode
 
@@ -50,7 +54,7 @@ fn main() -> ExitCode {
         "ci" if rest.is_empty() => answer(steps::run_all()),
         "fix" if rest.is_empty() => answer(steps::fix()),
         "local" => answer(example::local(&rest)),
-        "sim" => answer(steps::sim(&rest)),
+        "sim" if !rest.is_empty() => answer(sim::run(&rest.iter().map(String::as_str).collect::<Vec<_>>())),
         name => match steps::named(name) {
             Some(step) if rest.is_empty() => answer(steps::run(&step)),
             Some(_) => misuse(&format!("this verb takes no arguments: verb={name}")),

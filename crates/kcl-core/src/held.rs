@@ -194,13 +194,14 @@ impl HeldLease {
     /// Decides from the row as it is whether the lease is still ours.
     ///
     /// The next counter is ours only if a write of ours with an unknown result can have stored it, and counts from when
-    /// the earliest such write was sent (P5). Without one it was stored by somebody else, whatever the owner's name.
+    /// the earliest such write was sent (P5). Without one it was stored by somebody else, whatever the owner's name. So was
+    /// every row with another token: another process under our name took the lease.
     fn decide(&mut self, current: Option<Lease>, attempted: Option<&LeaseWrite>) {
         let Some(row) = current else {
             let deleted = self.queue.front() == Some(&RowChange::Delete);
             return self.die(if deleted { TenureEnd::Deleted } else { TenureEnd::Lost });
         };
-        let mine = row.is_owned_by(&self.me);
+        let mine = row.is_owned_by(&self.me) && row.tenure == self.lease.tenure;
         if let Some(sent_at) = self.unknown_since.filter(|_| mine && row.counter == self.lease.counter.next()) {
             self.unknown_since = None;
             self.adopt(row, sent_at);

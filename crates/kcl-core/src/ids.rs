@@ -113,6 +113,29 @@ impl LeaseKey {
     }
 }
 
+/// The number that a take writes into the row, new for each take. Of two takes of one version by two processes of one name
+/// it tells which was applied; owner and counter are the same for both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TenureToken(u64);
+
+impl TenureToken {
+    /// The token with this value. Drawn at random for every take: nobody keeps account of those that were used.
+    pub const fn new(value: u64) -> Self {
+        Self(value)
+    }
+
+    /// The value.
+    pub const fn value(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for TenureToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// One tenure of one lease in this process. Never stored; a lease that is lost and regained has a new one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HoldId(pub u64);

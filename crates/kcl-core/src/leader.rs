@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use crate::WorkerId;
 
 /// The pseudo-random generator of `java.util.Random`, as its documentation defines it.
@@ -43,10 +45,11 @@ pub fn elect_leader<'a>(owners: impl IntoIterator<Item = &'a WorkerId>) -> Optio
 }
 
 fn shuffled<'a>(owners: impl IntoIterator<Item = &'a WorkerId>) -> Vec<&'a WorkerId> {
-    let mut owners: Vec<&WorkerId> = owners.into_iter().collect();
+    // Most rows name one of few owners.
+    let distinct: BTreeSet<&WorkerId> = owners.into_iter().collect();
+    let mut owners: Vec<&WorkerId> = distinct.into_iter().collect();
     // Java orders strings by UTF-16 code units.
     owners.sort_by(|a, b| a.encode_utf16().cmp(b.encode_utf16()));
-    owners.dedup();
     let mut random = JavaRandom::new(ELECTION_SEED);
     for bound in (2..=owners.len()).rev() {
         let other = usize::try_from(random.below(bound as u64)).unwrap_or(0);

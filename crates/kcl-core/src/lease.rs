@@ -1,4 +1,4 @@
-use crate::{Checkpoint, HashKeyRange, LeaseKey, PendingCheckpoint, ShardId, Wall, WorkerId};
+use crate::{Checkpoint, HashKeyRange, LeaseKey, PendingCheckpoint, ShardId, TenureToken, Wall, WorkerId};
 
 /// Heartbeat and version of a lease row: every write that renews, moves or checkpoints it adds exactly one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,6 +56,8 @@ pub struct Lease {
     pub checkpoint_owner: Option<WorkerId>,
     /// For a lease that starts at LATEST: when it was created, so that a later owner can begin there.
     pub latest_since: Option<Wall>,
+    /// What the last take by a worker of this library wrote. A Java worker's take and a release leave it as it was.
+    pub tenure: Option<TenureToken>,
 }
 
 impl Lease {
@@ -73,6 +75,7 @@ impl Lease {
             hash_range: None,
             checkpoint_owner: None,
             latest_since: None,
+            tenure: None,
         }
     }
 

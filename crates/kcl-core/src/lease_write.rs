@@ -3,7 +3,7 @@ mod update;
 pub use update::{Field, OwnerSwitches, Update};
 
 use crate::lease::same_members;
-use crate::{Checkpoint, HashKeyRange, Lease, LeaseCounter, LeaseKey, PendingCheckpoint, ShardId, WorkerId};
+use crate::{Checkpoint, HashKeyRange, Lease, LeaseCounter, LeaseKey, PendingCheckpoint, ShardId, TenureToken, WorkerId};
 
 /// What a write is for. Metrics and logs name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -115,12 +115,12 @@ impl LeaseWrite {
         Self::update(Verb::Renew, seen, Update::HEARTBEAT)
     }
 
-    /// Makes `by` the owner of the version `seen`.
-    pub fn take(seen: &Lease, by: &WorkerId) -> Self {
+    /// Makes `by` the owner of the version `seen`. `token` is new for each take, and the same if this very take is sent again.
+    pub fn take(seen: &Lease, by: &WorkerId, token: TenureToken) -> Self {
         let switched = seen.owner.as_ref().is_some_and(|owner| owner != by);
         let owner_switches = if switched { OwnerSwitches::AddOne } else { OwnerSwitches::Keep };
         let owner = Field::Set(by.clone());
-        let update = Update { owner, owner_switches, remove_checkpoint_owner: true, ..Update::HEARTBEAT };
+        let update = Update { owner, owner_switches, remove_checkpoint_owner: true, tenure: Some(token), ..Update::HEARTBEAT };
         Self::update(Verb::Take, seen, update)
     }
 
@@ -225,7 +225,7 @@ impl LeaseWrite {
     /// Whether `current` is what the row would be if this write, and nothing after it, had been applied.
     ///
     /// This is how a write with an unknown result is decided: the row is read again and asked. A checkpoint is
-    /// confirmed only by the stored value itself.
+    /// confirmed only by the stored value itself, a take only by its token.
     pub fn explains(&self, current: Option<&Lease>) -> bool {
         match (&self.change, current) {
             (Change::Delete, row) => row.is_none(),
@@ -234,6 +234,7 @@ impl LeaseWrite {
             (Change::Update(update), Some(row)) => {
                 self.counter_after().is_none_or(|counter| counter == row.counter)
                     && self.owner_explains(update, row)
+                    && update.tenure.is_none_or(|sent| Some(sent) == row.tenure)
                     && update.checkpoint.as_ref().is_none_or(|sent| *sent == row.checkpoint)
                     && update.pending_is(row.pending.as_ref())
                     && update.children.as_ref().is_none_or(|children| same_members(children, &row.children))

@@ -1,6 +1,7 @@
-use std::collections::{BTreeMap, BTreeSet};
+mod family;
 
 use crate::{Checkpoint, Lease, Shard, ShardId};
+use family::{Edges, Family};
 
 /// What is known about the family tree of a stream's shards: from lease rows, and from a listing where there is one.
 ///
@@ -8,11 +9,13 @@ use crate::{Checkpoint, Lease, Shard, ShardId};
 /// descendant's row has moved past its start. Neither a missing row nor the mere existence of a descendant is proof.
 #[derive(Clone, Debug)]
 pub struct Lineage<'a> {
-    checkpoints: BTreeMap<&'a str, &'a Checkpoint>,
-    children: BTreeMap<&'a str, BTreeSet<&'a str>>,
-    listed: Option<BTreeSet<&'a str>>,
-    ended: BTreeSet<&'a str>,
-    covered: BTreeSet<&'a str>,
+    /// In order; the other parts go by the index in it.
+    names: Vec<&'a str>,
+    checkpoints: Vec<Option<&'a Checkpoint>>,
+    children: Edges,
+    listed: Option<Vec<bool>>,
+    ended: Vec<bool>,
+    covered: Vec<bool>,
 }
 
 /// Whether a shard may be worked on.
@@ -29,64 +32,71 @@ pub enum Gate {
 impl<'a> Lineage<'a> {
     /// The family tree as `leases` show it, and `listing` if a complete one is at hand.
     pub fn new(leases: impl IntoIterator<Item = &'a Lease>, listing: Option<&'a [Shard]>) -> Self {
-        let mut checkpoints = BTreeMap::new();
-        let mut parents: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-        let mut listed: Option<BTreeSet<&str>> = None;
-        for lease in leases {
-            checkpoints.insert(lease.key.as_str(), &lease.checkpoint);
-            parents.entry(&lease.key).or_default().extend(lease.parents.iter().map(ShardId::as_str));
-            for child in &lease.children {
-                parents.entry(child).or_default().insert(&lease.key);
-            }
-        }
-        for shard in listing.into_iter().flatten() {
-            listed.get_or_insert_default().insert(&shard.id);
-            parents.entry(&shard.id).or_default().extend(shard.parents.iter().map(ShardId::as_str));
-        }
-        let mut children: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-        for (child, of) in &parents {
-            for parent in of {
-                children.entry(parent).or_default().insert(child);
-            }
-        }
-        let begun = checkpoints.iter().filter(|(_, checkpoint)| !checkpoint.is_initial()).map(|(shard, _)| *shard);
-        let mut ended = ancestors(&parents, begun);
-        ended.extend(checkpoints.iter().filter(|(_, checkpoint)| checkpoint.is_shard_end()).map(|(shard, _)| *shard));
-        let covered = ancestors(&parents, checkpoints.keys().copied());
-        Self { checkpoints, children, listed, ended, covered }
+        let mut family = Family::default();
+        leases.into_iter().for_each(|lease| family.add_row(lease));
+        listing.into_iter().flatten().for_each(|shard| family.add_listed(shard));
+        let family::Numbered { names, parents, children, checkpoints, listed } = family.numbered();
+        let rows = || checkpoints.iter().enumerate().filter_map(|(index, row)| Some((index, (*row)?)));
+        let mut ended = parents.reachable(rows().filter(|(_, row)| !row.is_initial()).map(|(index, _)| index));
+        rows().filter(|(_, row)| row.is_shard_end()).for_each(|(index, _)| ended[index] = true);
+        let covered = parents.reachable(rows().map(|(index, _)| index));
+        let listed = listing.is_some_and(|shards| !shards.is_empty()).then_some(listed);
+        Self { names, checkpoints, children, listed, ended, covered }
+    }
+
+    fn index(&self, shard: &str) -> Option<usize> {
+        self.names.binary_search(&shard).ok()
+    }
+
+    fn holds(&self, of: &[bool], shard: &str) -> bool {
+        self.index(shard).is_some_and(|index| of[index])
     }
 
     /// The shards that are known to follow `shard`.
     pub fn children(&self, shard: &str) -> impl Iterator<Item = &'a str> {
-        self.children.get(shard).into_iter().flatten().copied()
+        let children = self.index(shard).map(|index| self.children.of(index)).unwrap_or_default();
+        children.iter().map(|child| self.names[*child])
     }
 
     /// The checkpoint of a shard that has a row.
     pub fn checkpoint(&self, shard: &str) -> Option<&'a Checkpoint> {
-        self.checkpoints.get(shard).copied()
+        self.index(shard).and_then(|index| self.checkpoints[index])
     }
 
     /// Whether a complete listing is at hand and names the shard.
     pub fn is_listed(&self, shard: &str) -> Option<bool> {
-        self.listed.as_ref().map(|listed| listed.contains(shard))
+        self.listed.as_ref().map(|listed| self.holds(listed, shard))
     }
 
     /// Whether the shard is known to have ended: its row says so, or a descendant was read past its start.
     pub fn is_known_ended(&self, shard: &str) -> bool {
-        self.ended.contains(shard)
+        self.holds(&self.ended, shard)
     }
 
     /// Whether a descendant of the shard has a row.
     pub fn has_descendant_row(&self, shard: &str) -> bool {
-        self.covered.contains(shard)
+        self.holds(&self.covered, shard)
+    }
+
+    /// Whether the shard of `lease` may be worked on whatever is known of its parents: it has none, or was read past its
+    /// start, or starts at LATEST, which leaves them out.
+    pub fn is_open_by_itself(lease: &Lease) -> bool {
+        lease.parents.is_empty() || !lease.checkpoint.is_initial() || lease.checkpoint == Checkpoint::Latest
+    }
+
+    /// Whether a shard that starts at a timestamp has no parent with a row: that start left them out.
+    pub(crate) fn starts_at_timestamp_alone(&self, checkpoint: &Checkpoint, parents: &[ShardId]) -> bool {
+        *checkpoint == Checkpoint::AtTimestamp && parents.iter().all(|parent| self.checkpoint(parent).is_none())
     }
 
     /// Whether the shard of `lease` may be worked on.
     pub fn gate(&self, lease: &Lease) -> Gate {
-        // Once it was read past its start, its parents had ended; and one that starts at LATEST leaves them out.
-        if !lease.checkpoint.is_initial() || lease.checkpoint == Checkpoint::Latest {
+        if Self::is_open_by_itself(lease) {
             return Gate::Open;
         }
+        // Rows are created parents first, and a merge closes its parents at once: where none has a row, a start at a
+        // timestamp left them out.
+        let left_out = self.starts_at_timestamp_alone(&lease.checkpoint, &lease.parents);
         let (mut waiting, mut unknown) = (Vec::new(), Vec::new());
         for parent in lease.parents.iter().filter(|parent| !self.is_known_ended(parent)) {
             let has_row = self.checkpoint(parent).is_some();
@@ -94,8 +104,7 @@ impl<'a> Lineage<'a> {
                 _ if has_row => waiting.push(parent.clone()),
                 None => unknown.push(parent.clone()),
                 Some(false) => {}
-                // Rows are created parents first: a start at a timestamp that left the parent out is meant.
-                Some(true) if lease.checkpoint == Checkpoint::AtTimestamp => {}
+                Some(true) if left_out => {}
                 Some(true) => waiting.push(parent.clone()),
             }
         }
@@ -105,16 +114,6 @@ impl<'a> Lineage<'a> {
             (true, true) => Gate::Open,
         }
     }
-}
-
-/// Every ancestor of `shards`.
-fn ancestors<'a>(parents: &BTreeMap<&'a str, BTreeSet<&'a str>>, shards: impl Iterator<Item = &'a str>) -> BTreeSet<&'a str> {
-    let mut found = BTreeSet::new();
-    let mut open: Vec<&str> = shards.collect();
-    while let Some(shard) = open.pop() {
-        open.extend(parents.get(shard).into_iter().flatten().copied().filter(|parent| found.insert(*parent)));
-    }
-    found
 }
 
 #[cfg(test)]
@@ -171,6 +170,10 @@ mod tests {
         let timestamp = lease("c", "AT_TIMESTAMP", &["p"]);
         assert_eq!(gate(&timestamp, &[], Some(&listed)), Gate::Open);
         assert_eq!(gate(&timestamp, &[lease("p", "AT_TIMESTAMP", &[])], Some(&listed)), Gate::WaitFor(vec!["p".into()]));
+        // A reshard closes both parents of a merge at once: the start leaves out both, or none.
+        let (merged, listed) = (lease("c", "AT_TIMESTAMP", &["p", "q"]), [shard("p", &[]), shard("q", &[])]);
+        assert_eq!(gate(&merged, &[], Some(&listed)), Gate::Open);
+        assert_eq!(gate(&merged, &[lease("q", "SHARD_END", &[])], Some(&listed)), Gate::WaitFor(vec!["p".into()]));
     }
 
     #[test]

@@ -1,6 +1,9 @@
+mod order;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{Checkpoint, Lease, LeaseKey, LeaseWrite, Lineage, Shard, ShardId, StartStrategy, Wall};
+pub use order::in_own_order;
 
 /// A listing of shards that cannot be complete: the open shards leave hashes uncovered or cover them twice.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -178,10 +181,19 @@ impl<'a> Sync<'a> {
         self.planned.entry(parent).or_insert_with(|| self.initial.clone());
     }
 
-    /// A row that has not started and whose parent has neither a row nor an end would wait for ever.
+    /// A row that has not started and whose parent has neither a row nor an end would wait for ever. One that starts at a
+    /// timestamp waits only if another parent has a row: otherwise the start left them out.
     fn cover_parents_of_unstarted(&mut self, leases: &[&'a Lease]) {
         let mut open: Vec<&'a str> =
             leases.iter().filter(|lease| lease.checkpoint == Checkpoint::TrimHorizon).map(|lease| lease.key.as_str()).collect();
+        let by_time = leases.iter().filter(|lease| lease.checkpoint == Checkpoint::AtTimestamp);
+        let merged = by_time.filter(|lease| !self.lineage.starts_at_timestamp_alone(&lease.checkpoint, &lease.parents));
+        let merged: Vec<&'a Shard> = merged.filter_map(|lease| self.shards.get(lease.key.as_str()).copied()).collect();
+        for parent in merged.into_iter().flat_map(|shard| self.listed_parents(shard)).collect::<Vec<_>>() {
+            if !self.is_settled(parent) {
+                self.planned.entry(parent).or_insert(Checkpoint::AtTimestamp);
+            }
+        }
         while let Some(id) = open.pop() {
             let Some(&shard) = self.shards.get(id) else { continue };
             for parent in self.listed_parents(shard) {

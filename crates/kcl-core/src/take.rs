@@ -1,10 +1,15 @@
+mod pacing;
+mod share;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use rand::Rng;
 use rand::seq::SliceRandom;
+use rand::{Rng, RngExt};
 
-use crate::{Expectation, Lease, LeaseKey, LeaseWrite, Standing, WorkerId};
+use crate::{Expectation, Lease, LeaseKey, LeaseWrite, Standing, TenureToken, WorkerId};
+pub use pacing::{NextRound, TakePacing};
+use share::{Counts, share};
 
 /// What the planner of takes is told.
 #[derive(Clone, Debug)]
@@ -36,12 +41,13 @@ pub struct PlannedTake {
 
 impl PlannedTake {
     /// What to send after the take was rejected because the row is `current`: it was meant for this owner, who only
-    /// renewed since the row was seen. Anything else is for another round to plan.
+    /// renewed since the row was seen. Anything else is for another round to plan. It is a take of another version, with a
+    /// token of its own.
     #[must_use]
-    pub fn again(&self, current: &Lease, me: &WorkerId) -> Option<Self> {
+    pub fn again(&self, current: &Lease, me: &WorkerId, token: TenureToken) -> Option<Self> {
         let Expectation::Version { owner: Some(expected), .. } = self.write.expectation() else { return None };
         let same = current.is_owned_by(expected) && expected != me;
-        (self.from_live && same).then(|| Self { write: LeaseWrite::take(current, me), from_live: true })
+        (self.from_live && same).then(|| Self { write: LeaseWrite::take(current, me, token), from_live: true })
     }
 }
 
@@ -50,12 +56,17 @@ impl PlannedTake {
 pub struct TakePlan {
     /// The takes, in no particular order.
     pub takes: Vec<PlannedTake>,
+    /// Rows to read, strongly consistent, before a round can plan to take them. While there are any nothing is taken: what
+    /// they show may change the shares.
+    pub reads: Vec<LeaseKey>,
     /// How many of them are from live owners.
     pub stolen: usize,
     /// The fair share of this worker.
     pub target: usize,
-    /// Live owners of leases, this worker included.
-    pub workers: usize,
+    /// How many leases this worker holds.
+    pub held: usize,
+    /// Live owners of leases besides this worker.
+    pub others: BTreeSet<WorkerId>,
     /// Leases that nobody holds or whose owner is gone.
     pub available: usize,
     /// Leases that the fair share would give this worker and `max_leases` does not.
@@ -64,7 +75,9 @@ pub struct TakePlan {
 
 /// Which leases to take in this round: the rules of KCL 2.x (`DynamoDBLeaseTaker.java`), except that a lease moves
 /// between live owners only if that makes the counts more even (protocol rule P11), and that a lease without an owner
-/// is taken above the fair share only after it has been left alone for `very_old`, not at first sight.
+/// is taken above the fair share only after it has been left alone for `very_old`, not at first sight. Leases that are
+/// free are dealt out among the live owners so that the counts end up even. Those that have to be read first count as free:
+/// of a dead worker's leases everybody reads those that it would take, and not all of them.
 pub fn plan_takes(input: &TakeInput<'_>, rng: &mut impl Rng) -> TakePlan {
     let mut counts: BTreeMap<&WorkerId, usize> = BTreeMap::from([(input.me, input.held.len())]);
     let mut available = Vec::new();
@@ -74,27 +87,39 @@ pub fn plan_takes(input: &TakeInput<'_>, rng: &mut impl Rng) -> TakePlan {
             // A leftover under this worker's own name, until it expires.
             Some(owner) if owner == input.me && standing == Standing::Live => {}
             Some(owner) if standing == Standing::Live => *counts.entry(owner).or_default() += 1,
-            _ => available.push((lease, age)),
+            _ => available.push((lease, standing, age)),
         }
     }
     let total = input.leases.len().max(input.held.len());
     let fair = total.div_ceil(counts.len());
     let target = fair.min(input.max_leases);
-    let mut plan =
-        TakePlan { target, workers: counts.len(), available: available.len(), spillover: fair - target, ..TakePlan::default() };
-    available.retain(|(lease, _)| !input.avoid.contains(&lease.key));
     let mine = input.held.len();
-    let very_old: Vec<&Lease> = available.iter().filter(|(_, age)| *age > input.very_old).map(|(lease, _)| *lease).collect();
+    let others = counts.keys().filter(|owner| **owner != input.me).map(|owner| (*owner).clone()).collect();
+    let spillover = fair - target;
+    let mut plan = TakePlan { target, held: mine, others, available: available.len(), spillover, ..TakePlan::default() };
+    available.retain(|(lease, ..)| !input.avoid.contains(&lease.key));
+    let very_old: Vec<&Lease> = available.iter().filter(|(.., age)| *age > input.very_old).map(|(lease, ..)| *lease).collect();
+    let due: BTreeSet<&LeaseKey> =
+        available.iter().filter(|(_, standing, _)| *standing == Standing::Due).map(|(lease, ..)| &lease.key).collect();
+    let is_empty = available.is_empty();
     let chosen = if very_old.is_empty() {
-        choose(available.iter().map(|(lease, _)| *lease).collect(), target.saturating_sub(mine), rng)
+        let shared = Counts { me: input.me, of: counts.clone(), leases: total, max_leases: input.max_leases };
+        share(&shared, available.into_iter().map(|(lease, ..)| lease).collect(), rng)
     } else {
         choose(very_old, input.max_leases.saturating_sub(mine), rng)
     };
-    if available.is_empty() {
+    if is_empty {
         steal(input, &mut counts, target, &mut plan, rng);
     }
-    plan.takes.extend(chosen.into_iter().map(|lease| PlannedTake { write: LeaseWrite::take(lease, input.me), from_live: false }));
+    plan.reads = chosen.iter().filter(|lease| due.contains(&lease.key)).map(|lease| lease.key.clone()).collect();
+    if plan.reads.is_empty() {
+        plan.takes.extend(chosen.into_iter().map(|lease| planned(lease, input.me, false, rng)));
+    }
     plan
+}
+
+fn planned(lease: &Lease, me: &WorkerId, from_live: bool, rng: &mut impl Rng) -> PlannedTake {
+    PlannedTake { write: LeaseWrite::take(lease, me, TenureToken::new(rng.random())), from_live }
 }
 
 fn choose<'a>(mut leases: Vec<&'a Lease>, most: usize, rng: &mut impl Rng) -> Vec<&'a Lease> {
@@ -131,7 +156,7 @@ fn steal<'a>(
             return;
         }
         let Some(lease) = victims.get_mut(richest).and_then(Vec::pop) else { return };
-        plan.takes.push(PlannedTake { write: LeaseWrite::take(lease, input.me), from_live: true });
+        plan.takes.push(planned(lease, input.me, true, rng));
         plan.stolen += 1;
         counts.insert(richest, most - 1);
         counts.insert(input.me, mine + 1);

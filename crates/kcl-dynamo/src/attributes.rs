@@ -28,3 +28,5 @@ pub(crate) const ENTITY_TYPE: &str = "entityType";
 pub(crate) const ENTITY_TYPE_LEASE: &str = "LEASE";
 /// Ours: when a lease that starts at LATEST was created, in Unix milliseconds. Java ignores and keeps it.
 pub(crate) const LATEST_SINCE: &str = "rsLatestSince";
+/// Ours: the token of the last take by a worker of this library. Java ignores and keeps it.
+pub(crate) const TENURE: &str = "rsTenure";

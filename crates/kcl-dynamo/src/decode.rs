@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 use aws_sdk_dynamodb::types::AttributeValue;
 use bytes::Bytes;
 use kcl_core::{
-    Checkpoint, HashKeyRange, InvalidSequenceNumber, Lease, LeaseCounter, LeaseKey, PendingCheckpoint, ShardId, Wall, WorkerId,
+    Checkpoint, HashKeyRange, InvalidSequenceNumber, Lease, LeaseCounter, LeaseKey, PendingCheckpoint, ShardId, TenureToken,
+    Wall, WorkerId,
 };
 
 use crate::attributes::{self as name, Row};
@@ -46,6 +47,7 @@ pub(crate) fn lease(row: &Row) -> Result<Option<Lease>, RowError> {
         hash_range: hash_range(row)?,
         checkpoint_owner: text(row, name::CHECKPOINT_OWNER)?.map(WorkerId::from),
         latest_since: whole::<i64>(row, name::LATEST_SINCE)?.map(Wall::from_unix_millis),
+        tenure: whole::<u64>(row, name::TENURE)?.map(TenureToken::new),
         ..Lease::new(LeaseKey::from(key), checkpoint)
     }))
 }

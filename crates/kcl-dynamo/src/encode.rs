@@ -47,6 +47,9 @@ pub(crate) fn new_row(lease: &Lease) -> Result<Row, Unstorable> {
     if let Some(since) = lease.latest_since {
         put(name::LATEST_SINCE, AttributeValue::N(since.unix_millis().to_string()));
     }
+    if let Some(token) = lease.tenure {
+        put(name::TENURE, number(token.value()));
+    }
     Ok(row)
 }
 

@@ -126,6 +126,9 @@ impl Clauses<'_> {
             OwnerSwitches::AddOne => self.add(name::OWNER_SWITCHES, 1),
             OwnerSwitches::Reset => self.set(name::OWNER_SWITCHES, encode::number(0)),
         }
+        if let Some(token) = update.tenure {
+            self.set(name::TENURE, encode::number(token.value()));
+        }
         for (attribute, value) in update.checkpoint.iter().flat_map(encode::checkpoint) {
             self.set(attribute, value);
         }

@@ -7,8 +7,8 @@ mod canned;
 
 use canned::{Answer, Canned};
 use kcl_core::{
-    Checkpoint, HashKeyRange, Lease, LeaseCounter, LeaseKey, LeaseScan, LeaseStore, LeaseWrite, PendingCheckpoint, ShardId, Wall,
-    WorkerId, WriteOutcome,
+    Checkpoint, HashKeyRange, Lease, LeaseCounter, LeaseKey, LeaseScan, LeaseStore, LeaseWrite, PendingCheckpoint, ShardId,
+    TenureToken, Wall, WorkerId, WriteOutcome,
 };
 use serde_json::{Value, json};
 
@@ -67,7 +67,7 @@ fn processing_2x() -> (Value, Lease) {
     (row, lease)
 }
 
-/// A row that KCL 3.5 created, at the end of its shard and in the middle of a hand-over.
+/// A row that KCL 3.5 created and a worker of ours once held, at the end of its shard and in the middle of a hand-over.
 fn ended_3x() -> (Value, Lease) {
     let row = json!({
         "leaseKey": { "S": "shardId-000000000042" },
@@ -80,6 +80,7 @@ fn ended_3x() -> (Value, Lease) {
         "childShardIds": { "SS": ["shardId-000000000051", "shardId-000000000050"] },
         "throughputKBps": { "N": "0.000001" },
         "entityType": { "S": "LEASE" },
+        "rsTenure": { "N": "9007199254740993" },
         "somethingNew": { "M": { "a": { "BOOL": true } } },
     });
     let mut lease = base();
@@ -88,6 +89,7 @@ fn ended_3x() -> (Value, Lease) {
     lease.counter = LeaseCounter::new(77);
     lease.checkpoint = Checkpoint::ShardEnd;
     lease.children = shards(["shardId-000000000050", "shardId-000000000051"]);
+    lease.tenure = Some(TenureToken::new(9_007_199_254_740_993));
     (row, lease)
 }
 
@@ -128,8 +130,14 @@ async fn a_new_row_has_exactly_the_attributes_of_java() {
     let mut ours = plain;
     ours["leaseOwner"] = json!({ "S": "worker-1" });
     ours["rsLatestSince"] = json!({ "N": "1700000000123" });
-    let since = Some(Wall::from_unix_millis(1_700_000_000_123));
-    assert_eq!(created(Lease { owner: Some("worker-1".into()), latest_since: since, ..latest }).await, ours);
+    ours["rsTenure"] = json!({ "N": "18446744073709551615" });
+    let lease = Lease {
+        owner: Some("worker-1".into()),
+        latest_since: Some(Wall::from_unix_millis(1_700_000_000_123)),
+        tenure: Some(TenureToken::new(u64::MAX)),
+        ..latest
+    };
+    assert_eq!(created(lease).await, ours);
 }
 
 #[tokio::test]
@@ -140,6 +148,7 @@ async fn every_field_comes_back() {
         hash_range: Some(HashKeyRange::FULL),
         checkpoint_owner: Some("previous".into()),
         latest_since: Some(Wall::from_unix_millis(-5)),
+        tenure: Some(TenureToken::new(0)),
         ..processing_2x().1
     };
     let stateless = Some(PendingCheckpoint { checkpoint: Checkpoint::ShardEnd, state: None });
@@ -220,6 +229,8 @@ async fn unreadable_rows_are_named_with_a_reason() {
         (with("startingHashKey", json!({ "S": "+5" })), "attribute=startingHashKey text=\"+5\""),
         (with("entityType", json!({ "N": "1" })), "attribute=entityType expected=S found=N"),
         (with("rsLatestSince", json!({ "N": "0.5" })), "attribute=rsLatestSince"),
+        (with("rsTenure", json!({ "N": "-1" })), "attribute=rsTenure text=\"-1\""),
+        (with("rsTenure", json!({ "S": "7" })), "attribute=rsTenure expected=N found=S"),
     ];
     for (row, reason) in cases {
         let found = scan(json!([row, with("leaseKey", json!({ "S": "good" }))])).await;

@@ -5,8 +5,8 @@ mod canned;
 
 use canned::{Answer, Canned};
 use kcl_core::{
-    Checkpoint, ErrorKind, HashKeyRange, Lease, LeaseCounter, LeaseKey, LeaseStore, LeaseWrite, PendingCheckpoint, ShardId, Verb,
-    WorkerId, WriteOutcome,
+    Checkpoint, ErrorKind, HashKeyRange, Lease, LeaseCounter, LeaseKey, LeaseStore, LeaseWrite, PendingCheckpoint, ShardId,
+    TenureToken, Verb, WorkerId, WriteOutcome,
 };
 use serde_json::{Value, json};
 
@@ -52,6 +52,7 @@ fn update(condition: &str, update: &str, values: Value) -> Value {
 }
 
 const MINE: &str = "#leaseCounter = :leaseCounterSeen AND #leaseOwner = :leaseOwnerSeen";
+const TOKEN: TenureToken = TenureToken::new(u64::MAX);
 const NOBODYS: &str = "#leaseCounter = :leaseCounterSeen AND attribute_not_exists(#leaseOwner)";
 
 #[tokio::test]
@@ -63,13 +64,15 @@ async fn renew_take_and_release() {
     let mut values = both.clone();
     values[":leaseOwner"] = json!({ "S": "you" });
     values[":ownerSwitchesSinceCheckpoint"] = json!({ "N": "1" });
-    let text = "SET #leaseCounter = :leaseCounter, #leaseOwner = :leaseOwner REMOVE #checkpointOwner \
+    values[":rsTenure"] = json!({ "N": "18446744073709551615" });
+    let text = "SET #leaseCounter = :leaseCounter, #leaseOwner = :leaseOwner, #rsTenure = :rsTenure REMOVE #checkpointOwner \
                 ADD #ownerSwitchesSinceCheckpoint :ownerSwitchesSinceCheckpoint";
-    assert_eq!(request(LeaseWrite::take(&seen(), &"you".into())).await, update(MINE, text, values));
+    assert_eq!(request(LeaseWrite::take(&seen(), &"you".into(), TOKEN)).await, update(MINE, text, values));
 
-    let values = json!({ ":leaseCounterSeen": { "N": "7" }, ":leaseCounter": { "N": "8" }, ":leaseOwner": { "S": "you" } });
-    let text = "SET #leaseCounter = :leaseCounter, #leaseOwner = :leaseOwner REMOVE #checkpointOwner";
-    assert_eq!(request(LeaseWrite::take(&unowned(), &"you".into())).await, update(NOBODYS, text, values));
+    let mut values = json!({ ":leaseCounterSeen": { "N": "7" }, ":leaseCounter": { "N": "8" }, ":leaseOwner": { "S": "you" } });
+    values[":rsTenure"] = json!({ "N": "18446744073709551615" });
+    let text = "SET #leaseCounter = :leaseCounter, #leaseOwner = :leaseOwner, #rsTenure = :rsTenure REMOVE #checkpointOwner";
+    assert_eq!(request(LeaseWrite::take(&unowned(), &"you".into(), TOKEN)).await, update(NOBODYS, text, values));
 
     let text = "SET #leaseCounter = :leaseCounter REMOVE #leaseOwner";
     assert_eq!(request(LeaseWrite::release(&seen())).await, update(MINE, text, both));
@@ -154,7 +157,7 @@ fn every_verb() -> Vec<LeaseWrite> {
     vec![
         LeaseWrite::create(seen()),
         LeaseWrite::renew(&seen()),
-        LeaseWrite::take(&seen(), &"you".into()),
+        LeaseWrite::take(&seen(), &"you".into(), TOKEN),
         LeaseWrite::checkpoint(&seen(), Checkpoint::ShardEnd),
         LeaseWrite::prepare_checkpoint(&seen(), pending),
         LeaseWrite::release(&seen()),
@@ -200,7 +203,7 @@ async fn an_applied_write_whose_answer_is_no_lease_is_undecided() {
 async fn what_java_could_not_read_is_not_sent() {
     let single = HashKeyRange::new(5, 5).unwrap();
     let writes = [
-        LeaseWrite::take(&seen(), &"".into()),
+        LeaseWrite::take(&seen(), &"".into(), TOKEN),
         LeaseWrite::create(Lease { owner: Some("".into()), ..seen() }),
         LeaseWrite::create(Lease { checkpoint_owner: Some("".into()), ..seen() }),
         LeaseWrite::create(Lease { hash_range: Some(single), ..seen() }),

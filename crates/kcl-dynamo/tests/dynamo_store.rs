@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::{AttributeDefinition, AttributeValue, BillingMode, 
 use aws_types::SdkConfig;
 use kcl_core::{
     Checkpoint, ErrorKind, HashKeyRange, Lease, LeaseCounter, LeaseKey, LeaseStore, LeaseWrite, PendingCheckpoint, StoreError,
-    WorkerId, WriteOutcome,
+    TenureToken, WorkerId, WriteOutcome,
 };
 use kcl_dynamo::DynamoLeaseStore;
 use tokio::sync::oneshot;
@@ -154,7 +154,7 @@ fn every_update(seen: &Lease) -> Vec<LeaseWrite> {
     let pending = PendingCheckpoint { checkpoint: Checkpoint::ShardEnd, state: Some("state".into()) };
     vec![
         LeaseWrite::renew(seen),
-        LeaseWrite::take(seen, &"me".into()),
+        LeaseWrite::take(seen, &"me".into(), TenureToken::new(7)),
         LeaseWrite::prepare_checkpoint(seen, pending),
         LeaseWrite::checkpoint(seen, Checkpoint::ShardEnd),
         LeaseWrite::release(seen),
@@ -204,7 +204,7 @@ async fn a_missing_count_of_owner_switches_counts_as_zero() {
     let put = server.client().put_item().table_name(TABLE).item("leaseKey", text("a")).item("checkpoint", text("LATEST"));
     put.item("leaseCounter", AttributeValue::N("0".to_owned())).item("leaseOwner", text("you")).send().await.unwrap();
     let seen = store.get(&"a".into()).await.unwrap().unwrap();
-    let taken = applied(&store, LeaseWrite::take(&seen, &"me".into())).await;
+    let taken = applied(&store, LeaseWrite::take(&seen, &"me".into(), TenureToken::new(7))).await;
     assert_eq!((taken.owner_switches, taken.owner), (1, Some(WorkerId::from("me"))));
 }
 

@@ -1,10 +1,10 @@
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 use kcl_core::{
     Admission, Checkpoint, CheckpointError, CheckpointTracker, ExtendedSequenceNumber, HeldAction, HeldInput, HeldLease, Lease,
     Mono, Phase,
 };
 use tokio::sync::watch;
+
+use crate::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The one place that knows whether a tenure may act: renewals, checkpoints and the reader of a shard share it.
 #[derive(Debug)]
@@ -18,13 +18,15 @@ struct State {
     held: HeldLease,
     tracker: CheckpointTracker,
     closed: bool,
+    /// Whether a callback was refused in a live phase: who asked waits for a change.
+    refused: bool,
 }
 
 impl LeaseCell {
     pub(crate) fn new(held: HeldLease) -> Self {
         let tracker = CheckpointTracker::new(held.lease().checkpoint.clone());
         let phase = watch::Sender::new(held.phase());
-        Self { state: Mutex::new(State { held, tracker, closed: false }), phase }
+        Self { state: Mutex::new(State { held, tracker, closed: false, refused: false }), phase }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -43,8 +45,12 @@ impl LeaseCell {
         let stored = state.held.lease().checkpoint.clone();
         state.tracker.store(&stored);
         let phase = state.held.phase();
+        // The clock is read before the lock is taken: a driver may be refused by a later moment than `now`, and nothing but
+        // this would tell it that the deadline has moved.
+        let refused = std::mem::take(&mut state.refused);
+        // Told under the lock, so that what is told last is how it is.
+        self.phase.send_if_modified(|seen| std::mem::replace(seen, phase) != phase || refused);
         drop(state);
-        self.phase.send_if_modified(|seen| std::mem::replace(seen, phase) != phase);
         actions
     }
 
@@ -60,7 +66,7 @@ impl LeaseCell {
         self.state().held.phase()
     }
 
-    /// Tells of every change of the phase.
+    /// Tells of every change of the phase, and of the first input after a callback was refused in a live phase.
     pub(crate) fn watch_phase(&self) -> watch::Receiver<Phase> {
         self.phase.subscribe()
     }
@@ -69,6 +75,7 @@ impl LeaseCell {
     pub(crate) fn begin_callback(&self, now: Mono, delivered: Option<ExtendedSequenceNumber>) -> bool {
         let mut state = self.state();
         let may_begin = state.held.may_begin_callback(now);
+        state.refused |= !may_begin && state.held.phase() == Phase::Live;
         if let Some(position) = delivered.filter(|_| may_begin) {
             state.tracker.deliver(position);
         }
@@ -99,6 +106,11 @@ impl LeaseCell {
         if state.closed || !state.held.accepts_changes() {
             return Err(CheckpointError::LeaseLost);
         }
-        state.tracker.admit(checkpoint)
+        let admission = state.tracker.admit(checkpoint)?;
+        // A proposal that stands beside it is removed by a write all the same.
+        Ok(if state.held.lease().pending.is_some() { Admission::Write } else { admission })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,9 +7,10 @@ mod creations;
 mod health;
 mod rounds;
 mod shutdown;
+mod takes;
 mod tenures;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,6 +32,7 @@ use creations::Creations;
 use health::StoreHealth;
 use rounds::SyncReads;
 use shutdown::Shutdown;
+use takes::Takes;
 use tenures::{Aversions, Tenure};
 
 /// What the coordinator waits for, besides time.
@@ -50,13 +52,15 @@ pub(crate) struct Coordinator {
     aversions: Aversions,
     /// When the machine of which held lease wants to be woken.
     wake_ups: BTreeSet<(Mono, LeaseKey)>,
-    /// Leases that a take is under way for.
-    taking: BTreeSet<LeaseKey>,
-    /// Single rows that are being read.
+    takes: Takes,
+    /// How many single rows are being read, and those that wait for it.
     rows_read: usize,
+    rows_to_read: VecDeque<LeaseKey>,
     /// Whether something has changed that a round of taking, or a held lease's gate, depends on.
     round_due: bool,
     gates_due: bool,
+    /// While takes are under way gates are looked at no sooner.
+    next_gates: Mono,
     /// Shards without progress, and how often that was seen.
     stalls: BTreeMap<LeaseKey, u32>,
     answers_first: bool,
@@ -69,7 +73,8 @@ pub(crate) struct Coordinator {
     scanning: bool,
     scanned: bool,
     health: StoreHealth,
-    stream_refusals: u32,
+    /// Since when every listing was refused for good.
+    stream_refused_since: Option<Mono>,
     unreadable: BTreeMap<String, u32>,
     next_scan: Mono,
     next_sync: Mono,
@@ -101,10 +106,12 @@ impl Coordinator {
             tenures: BTreeMap::new(),
             aversions: Aversions::default(),
             wake_ups: BTreeSet::new(),
-            taking: BTreeSet::new(),
+            takes: Takes::default(),
             rows_read: 0,
+            rows_to_read: VecDeque::new(),
             round_due: false,
             gates_due: false,
+            next_gates: now,
             stalls: BTreeMap::new(),
             answers_first: true,
             creations: Creations::default(),
@@ -116,7 +123,7 @@ impl Coordinator {
             scanning: false,
             scanned: false,
             health: StoreHealth::default(),
-            stream_refusals: 0,
+            stream_refused_since: None,
             unreadable: BTreeMap::new(),
             next_scan: now,
             next_sync: now + parts.config.shard_sync_interval,
@@ -192,16 +199,17 @@ impl Coordinator {
         if self.is_shutting_down() {
             return self.advance_shutdown(now);
         }
-        if self.gates_due && self.taking.is_empty() {
+        if self.gates_due && (!self.takes.are_under_way() || now >= self.next_gates) {
+            self.next_gates = now + self.parts.timing.failover / 10;
             self.start_drivers(now);
-        }
-        if self.round_due && self.rows_read == 0 {
-            self.take_round(now);
         }
         let tenures = &self.tenures;
         let is_held = |key: &LeaseKey| tenures.get(key).is_some_and(|tenure| !tenure.is_dead());
-        let due = self.observer.due(now, is_held, self.parts.timing.renew);
-        due.into_iter().for_each(|key| self.read_row(key));
+        // A round decides which of them to read.
+        self.round_due |= !self.observer.due(now, is_held, self.parts.timing.renew).is_empty();
+        if self.round_due && self.rows_read == 0 {
+            self.take_round(now);
+        }
         if now >= self.next_scan && !self.scanning {
             self.scan();
         }

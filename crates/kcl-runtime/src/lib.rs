@@ -16,7 +16,10 @@ mod error;
 mod parts;
 mod port;
 mod race;
+#[cfg(all(test, kcl_shuttle))]
+mod schedules;
 mod status;
+mod sync;
 mod tokio_env;
 mod worker;
 

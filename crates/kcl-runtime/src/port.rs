@@ -62,9 +62,8 @@ impl CheckpointPort for TenurePort {
 impl TenurePort {
     async fn store(&self, checkpoint: Checkpoint) -> Result<(), CheckpointError> {
         match self.cell.admit(&checkpoint)? {
-            // A proposal that stands beside it is removed by a write all the same.
-            Admission::AlreadyStored if self.cell.lease().pending.is_none() => Ok(()),
-            Admission::AlreadyStored | Admission::Write => self.change(RowChange::Checkpoint(checkpoint)).await,
+            Admission::AlreadyStored => Ok(()),
+            Admission::Write => self.change(RowChange::Checkpoint(checkpoint)).await,
         }
     }
 

@@ -1,8 +1,9 @@
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use kcl_core::{Checkpoint, LeaseKey, Mono, Phase, ShardId, WorkerId};
+
+use crate::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What a consumer is doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

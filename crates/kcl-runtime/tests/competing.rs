@@ -5,7 +5,7 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kcl_core::{ErrorKind, LeaseWrite, OnPanic, Verb};
+use kcl_core::{ErrorKind, LeaseWrite, OnPanic, TenureToken, Verb};
 use kcl_runtime::{ConsumerError, ConsumerState, LeaseState, StartError, TokioEnv};
 use kcl_testing::{Fault, FaultyStore, FaultyStream, StoreCall, StreamCall};
 use support::{Event, Killable, Recorder, World, now, pass, until};
@@ -67,7 +67,7 @@ async fn who_lost_a_lease_is_told_and_cannot_checkpoint() {
     until("a holds it", || world.owners().contains_key("a")).await;
     pass(Duration::from_secs(1)).await;
     let row = world.lease(&shard);
-    world.store.put(LeaseWrite::take(&row, &"java".into()).apply(Some(&row)).unwrap().unwrap());
+    world.store.put(LeaseWrite::take(&row, &"java".into(), TenureToken::new(1)).apply(Some(&row)).unwrap().unwrap());
     pass(FAILOVER).await;
     gate.add_permits(1);
     until("a was told", || recorder.count(&Event::LeaseLost) == 1).await;

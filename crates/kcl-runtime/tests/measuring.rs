@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use kcl_core::{LeaseWrite, Measurement, MetricsPublisher, MetricsSink, StartStrategy};
+use kcl_core::{LeaseWrite, Measurement, MetricsPublisher, MetricsSink, StartStrategy, TenureToken};
 use kcl_runtime::{Backends, Env, StartError, TokioEnv, Worker};
 use kcl_testing::MemoryStream;
 use support::{Recorder, World, pass, until};
@@ -78,7 +78,7 @@ async fn records_bytes_lag_leases_and_checkpoints_are_measured() {
     // Another worker takes one lease.
     let shard = world.stream.open_shards().remove(0);
     let row = world.lease(&shard);
-    world.store.put(LeaseWrite::take(&row, &"java".into()).apply(Some(&row)).unwrap().unwrap());
+    world.store.put(LeaseWrite::take(&row, &"java".into(), TenureToken::new(1)).apply(Some(&row)).unwrap().unwrap());
     world.stream.put_to(&shard, "key", "99999").unwrap();
     until("it is found out", || sums.of("LostLeases").0 == 1).await;
     let (stored, asked) = sums.of("UpdateLease.Success");

@@ -7,6 +7,7 @@
 
 pub mod exec;
 pub mod keyed;
+pub mod mutants;
 pub mod oracle;
 pub mod scenario;
 pub mod spec;

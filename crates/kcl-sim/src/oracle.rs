@@ -1,13 +1,25 @@
 //! The invariants, one file each. They know the record of a run and nothing of the library's decisions.
 
+mod family;
+#[cfg(test)]
+mod log;
 mod s01_at_least_once;
 mod s02_order;
 mod s03_hand_over;
+mod s04_parents_first;
 mod s05_monotone;
+mod s06_never_ahead;
 mod s07_fencing;
 mod s08_one_winner;
 mod s09_durable;
+mod s11_no_resurrection;
+mod s12_rows_stay;
+mod s13_coverage;
+mod s14_finished;
 mod s15_callbacks;
+mod s16_duplicates;
+mod s17_key_order;
+mod s18_memory;
 mod shelf;
 mod v01_owned_and_read;
 mod v03_balance;
@@ -53,15 +65,24 @@ impl fmt::Display for Violation {
 type Finding = (usize, String);
 type Oracle = fn(Run<'_>) -> Result<(), Finding>;
 
-const ORACLES: [(&str, Oracle); 12] = [
+const ORACLES: &[(&str, Oracle)] = &[
     ("S1", s01_at_least_once::check),
     ("S2", s02_order::check),
     ("S3", s03_hand_over::check),
+    ("S4", s04_parents_first::check),
     ("S5", s05_monotone::check),
+    ("S6", s06_never_ahead::check),
     ("S7", s07_fencing::check),
     ("S8", s08_one_winner::check),
     ("S9", s09_durable::check),
+    ("S11", s11_no_resurrection::check),
+    ("S12", s12_rows_stay::check),
+    ("S13", s13_coverage::check),
+    ("S14", s14_finished::check),
     ("S15", s15_callbacks::check),
+    ("S16", s16_duplicates::check),
+    ("S17", s17_key_order::check),
+    ("S18", s18_memory::check),
     ("V1", v01_owned_and_read::check),
     ("V3", v03_balance::check),
     ("V4", v04_no_moves::check),

@@ -9,6 +9,7 @@ mod nemesis;
 mod options;
 mod plan;
 mod report;
+pub mod scale;
 mod script;
 mod seeds;
 mod shrink;

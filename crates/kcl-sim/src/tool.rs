@@ -2,9 +2,11 @@
 
 mod arguments;
 mod cancel;
+mod mutants;
 mod one;
 mod shrink;
 mod sweep;
+mod trip;
 
 use std::process::ExitCode;
 
@@ -15,6 +17,8 @@ pub(crate) fn run(command: &Command) -> ExitCode {
         Command::One { seed, log } => one::run(*seed, *log),
         Command::Cancel { all } => cancel::run(*all),
         Command::Shrink { seed, invariant } => shrink::run(*seed, invariant.as_deref()),
+        Command::Mutants(only) => mutants::run(*only),
+        Command::Trip(forbidden) => trip::run(*forbidden),
         Command::Sweep { base, from, seeds, minutes } => sweep::run(*base, *from, *seeds, *minutes),
     };
     if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE }

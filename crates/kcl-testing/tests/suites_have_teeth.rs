@@ -25,6 +25,8 @@ enum StoreDefect {
     DeletesUnfinishedRows,
     UpdatesMakeRows,
     KeepsThePendingCheckpoint,
+    ForgetsTokens,
+    RenewsTokensAway,
     ForgetsTheCurrentRow,
     ScansOnePage,
     RenewsTwice,
@@ -87,6 +89,8 @@ impl LeaseStore for BrokenStore {
         };
         match (self.1, write.verb(), current) {
             (StoreDefect::KeepsThePendingCheckpoint, Verb::Checkpoint, Some(before)) => after.pending = before.pending,
+            (StoreDefect::ForgetsTokens, Verb::Take, before) => after.tenure = before.and_then(|row| row.tenure),
+            (StoreDefect::RenewsTokensAway, Verb::Renew, _) => after.tenure = None,
             (StoreDefect::RenewsTwice, Verb::Renew, _) => after.counter = after.counter.next(),
             _ => {}
         }
@@ -111,6 +115,8 @@ async fn a_store_with_a_defect_fails_the_reference_or_the_scan() {
         StoreDefect::DeletesUnfinishedRows,
         StoreDefect::UpdatesMakeRows,
         StoreDefect::KeepsThePendingCheckpoint,
+        StoreDefect::ForgetsTokens,
+        StoreDefect::RenewsTokensAway,
         StoreDefect::ForgetsTheCurrentRow,
         StoreDefect::RenewsTwice,
     ] {
@@ -132,6 +138,9 @@ async fn a_store_with_a_defect_fails_the_case_that_names_it() {
     assert!(panics(store_suite::updates_of_an_absent_row_create_nothing(&broken(StoreDefect::UpdatesMakeRows))).await);
     assert!(panics(store_suite::checkpoint_stores_a_position(&broken(StoreDefect::KeepsThePendingCheckpoint))).await);
     assert!(panics(store_suite::renew_adds_one(&broken(StoreDefect::RenewsTwice))).await);
+    for defect in [StoreDefect::ForgetsTokens, StoreDefect::RenewsTokensAway] {
+        assert!(panics(store_suite::the_token_of_a_take_stays_until_the_next(&broken(defect))).await, "{defect:?}");
+    }
     let forgets = broken(StoreDefect::ForgetsTheCurrentRow);
     assert!(panics(store_suite::create_is_rejected_with_the_row_that_exists(&forgets)).await);
 }

@@ -68,10 +68,15 @@ async fn checkpoints_what_it_consumes() -> Result<(), Box<dyn std::error::Error>
 }
 
 #[test]
+fn survives_a_fleet() {
+    kcl_testing::Fleet::new().seeds(0..10).run(|_world| Factory).assert_clean();
+}
+
+#[test]
 fn the_readme_shows_this_code() {
     let (readme, here) = (include_str!("../../../README.md"), include_str!("readme.rs"));
     let blocks: Vec<&str> = readme.split("```rust\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-    assert_eq!(blocks.len(), 3);
+    assert_eq!(blocks.len(), 4);
     for block in blocks {
         assert!(here.contains(block.trim_end()), "not as in tests/readme.rs:\n{block}");
     }

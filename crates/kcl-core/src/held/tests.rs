@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::{Checkpoint, ExtendedSequenceNumber, LeaseCounter, SequenceNumber};
+use crate::{Checkpoint, ExtendedSequenceNumber, LeaseCounter, SequenceNumber, TenureToken};
 
 /// A held lease, the row in the store, and a script of what happens between them.
 struct Script {
@@ -25,6 +25,7 @@ impl Script {
         let mut row = Lease::new("shard".into(), Checkpoint::TrimHorizon);
         row.owner = Some("me".into());
         row.counter = LeaseCounter::new(1);
+        row.tenure = Some(TenureToken::new(1));
         let timing = LeaseTiming::from_failover(FAILOVER);
         let held = HeldLease::new(HoldId(1), "me".into(), timing, row.clone(), Mono::ZERO);
         Self { held, row: Some(row), now: Mono::ZERO, sent: BTreeMap::new(), answers: Vec::new(), reads: 0, last: 0 }
@@ -84,7 +85,7 @@ impl Script {
 
     fn taken_by_other(&mut self) -> &mut Self {
         let row = self.row.take().unwrap();
-        self.row = LeaseWrite::take(&row, &"other".into()).apply(Some(&row)).unwrap();
+        self.row = LeaseWrite::take(&row, &"other".into(), TenureToken::new(2)).apply(Some(&row)).unwrap();
         self
     }
 
@@ -208,9 +209,42 @@ fn the_deadline_counts_from_the_earliest_send_that_explains_the_row() {
 fn a_next_counter_that_no_lost_answer_explains_is_somebody_elses() {
     let mut script = Script::new();
     let row = script.row.clone().unwrap();
-    script.row = LeaseWrite::take(&row, &"me".into()).apply(Some(&row)).unwrap();
+    script.row = LeaseWrite::take(&row, &"me".into(), TenureToken::new(2)).apply(Some(&row)).unwrap();
     script.at_millis(3400).served();
     assert_eq!(script.held.phase(), Phase::Dead(TenureEnd::Lost));
+}
+
+/// The twin takes the version that a renewal or a checkpoint with a lost answer was for: owner and counter are as that
+/// write would have left them.
+#[test]
+fn a_twins_take_is_not_adopted_for_a_lost_write() {
+    for (checkpoints, read) in [(false, true), (false, false), (true, true), (true, false)] {
+        let mut script = Script::new();
+        if checkpoints {
+            script.checkpoint(1);
+        }
+        script.at_millis(3400);
+        let lost = script.sent[&script.last].clone();
+        script.answered(WriteAnswer::Indeterminate);
+        script.at_millis(3600);
+        if !read {
+            // The read was before the twin's take: the write is sent again, and rejected.
+            script.read().at_millis(4000);
+        }
+        let row = script.row.clone().unwrap();
+        script.row = LeaseWrite::take(&row, &"me".into(), TenureToken::new(2)).apply(Some(&row)).unwrap();
+        assert_eq!(script.row.as_ref().map(|row| row.counter), lost.counter_after());
+        let before = script.last;
+        if read {
+            script.read()
+        } else {
+            script.served()
+        };
+        assert_eq!(script.held.phase(), Phase::Dead(TenureEnd::Lost), "checkpoints={checkpoints} read={read}");
+        assert_eq!(script.last, before, "nothing more is written");
+        let refused = if checkpoints { vec![(1, ChangeOutcome::LeaseLost)] } else { vec![] };
+        assert_eq!(script.outcomes(), refused);
+    }
 }
 
 #[test]

@@ -6,7 +6,12 @@ fn row() -> Lease {
     row.owner = Some("me".into());
     row.counter = LeaseCounter::new(7);
     row.owner_switches = 2;
+    row.tenure = Some(token(4));
     row
+}
+
+const fn token(value: u64) -> TenureToken {
+    TenureToken::new(value)
 }
 
 fn at(sequence: u64) -> Checkpoint {
@@ -18,7 +23,7 @@ fn every_update() -> Vec<LeaseWrite> {
     let pending = PendingCheckpoint { checkpoint: at(9), state: Some("state".into()) };
     vec![
         LeaseWrite::renew(&seen),
-        LeaseWrite::take(&seen, &"other".into()),
+        LeaseWrite::take(&seen, &"other".into(), token(5)),
         LeaseWrite::checkpoint(&seen, at(9)),
         LeaseWrite::prepare_checkpoint(&seen, pending),
         LeaseWrite::release(&seen),
@@ -52,6 +57,38 @@ fn a_later_renewal_does_not_explain_a_checkpoint() {
 }
 
 #[test]
+fn a_take_is_confirmed_only_by_its_token() {
+    let take = LeaseWrite::take(&row(), &"me".into(), token(5));
+    // What the row shows after the answer was lost: owner, counter, token.
+    let cases = [
+        (Some("me"), 8, Some(5), true, "it was applied"),
+        (Some("me"), 8, Some(6), false, "another process of this name took the same version"),
+        (Some("me"), 8, Some(4), false, "a Java worker of this name took it, and left the token of the take before"),
+        (Some("me"), 8, None, false, "somebody took it who knows of no tokens"),
+        (Some("me"), 7, Some(4), false, "it is still on its way"),
+        (Some("me"), 9, Some(5), false, "it was applied, and something else after it"),
+        (Some("other"), 8, Some(6), false, "another worker was faster"),
+        (Some("java"), 9, Some(5), false, "it was applied, and a Java worker took the lease and left the token"),
+        (None, 9, Some(5), false, "it was applied, and the lease was given up"),
+    ];
+    for (owner, counter, tenure, explained, why) in cases {
+        let current =
+            Lease { owner: owner.map(WorkerId::from), counter: LeaseCounter::new(counter), tenure: tenure.map(token), ..row() };
+        assert_eq!(take.explains(Some(&current)), explained, "{why}");
+    }
+    assert!(!take.explains(None), "the row is gone");
+}
+
+#[test]
+fn the_same_take_sent_again_is_explained_by_either() {
+    let take = LeaseWrite::take(&row(), &"me".into(), token(5));
+    let again = take.clone();
+    let after = take.apply(Some(&row())).unwrap();
+    assert_eq!(again.apply(after.as_ref()), Err(NotAsExpected), "at most one of them is applied");
+    assert!(again.explains(after.as_ref()));
+}
+
+#[test]
 fn sets_are_compared_without_their_order() {
     let write = LeaseWrite::describe_children(&row().key, vec!["b".into(), "a".into()]);
     assert!(write.explains(Some(&Lease { children: vec!["a".into(), "b".into()], ..row() })));
@@ -79,11 +116,13 @@ fn what_each_verb_changes() {
     let after = |write: &LeaseWrite| write.apply(Some(&row())).unwrap().unwrap();
     for write in every_update() {
         let added = u64::from(write.verb() != Verb::Describe);
+        let stored = if write.verb() == Verb::Take { 5 } else { 4 };
+        assert_eq!(after(&write).tenure, Some(token(stored)), "{}", write.verb().name());
         assert_eq!(after(&write).counter, LeaseCounter::new(7 + added), "{}", write.verb().name());
     }
-    let taken = after(&LeaseWrite::take(&row(), &"other".into()));
-    assert_eq!((taken.owner, taken.owner_switches), (Some("other".into()), 3));
-    assert_eq!(after(&LeaseWrite::take(&row(), &"me".into())).owner_switches, 2, "the same owner again");
+    let taken = after(&LeaseWrite::take(&row(), &"other".into(), token(5)));
+    assert_eq!((taken.owner, taken.owner_switches, taken.tenure), (Some("other".into()), 3, Some(token(5))));
+    assert_eq!(after(&LeaseWrite::take(&row(), &"me".into(), token(5))).owner_switches, 2, "the same owner again");
     let checkpointed = after(&LeaseWrite::checkpoint(&row(), at(9)));
     assert_eq!((checkpointed.checkpoint, checkpointed.owner_switches), (at(9), 0));
     assert_eq!(after(&LeaseWrite::release(&row())).owner, None);

@@ -1,4 +1,4 @@
-use crate::{Checkpoint, HashKeyRange, Lease, PendingCheckpoint, ShardId, WorkerId};
+use crate::{Checkpoint, HashKeyRange, Lease, PendingCheckpoint, ShardId, TenureToken, WorkerId};
 
 /// What a write does to one optional attribute.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -41,6 +41,8 @@ pub struct Update {
     pub children: Option<Vec<ShardId>>,
     /// The hash range.
     pub hash_range: Option<HashKeyRange>,
+    /// The token of a take.
+    pub tenure: Option<TenureToken>,
 }
 
 impl Update {
@@ -53,6 +55,7 @@ impl Update {
         remove_checkpoint_owner: false,
         children: None,
         hash_range: None,
+        tenure: None,
     };
     pub(super) const HEARTBEAT: Self = Self { add_one: true, ..Self::NOTHING };
 }
@@ -88,6 +91,7 @@ impl Update {
             after.children.clone_from(children);
         }
         after.hash_range = self.hash_range.or(row.hash_range);
+        after.tenure = self.tenure.or(row.tenure);
         after
     }
 

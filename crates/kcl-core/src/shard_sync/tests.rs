@@ -162,6 +162,16 @@ fn an_unstarted_child_gets_the_parent_it_waits_for() {
 }
 
 #[test]
+fn a_merge_at_a_timestamp_leaves_out_both_parents_or_none() {
+    let shards = stream(&[(0, &[]), (1, &[]), (2, &[0, 1])]);
+    let start = StartStrategy::Timestamp(5);
+    let child = leases_of(&shards, &[2], &Checkpoint::AtTimestamp);
+    assert_eq!(planned(&shards, &child, start), []);
+    let finished = [leases_of(&shards, &[1], &Checkpoint::ShardEnd), child].concat();
+    assert_eq!(planned(&shards, &finished, start), [(0, Checkpoint::AtTimestamp)]);
+}
+
+#[test]
 fn a_child_of_an_open_shard_waits_for_the_next_listing() {
     let mut shards = stream(&[(0, &[]), (1, &[0])]);
     shards[0].ending_sequence_number = None;

@@ -77,6 +77,19 @@ fn each_lease_once_and_never_my_own() {
 }
 
 #[test]
+fn every_take_has_a_token_of_its_own() {
+    let tokens = |table| -> Vec<_> {
+        let takes = plan(table, 100, 100).takes.into_iter();
+        takes.map(|take| if let crate::Change::Update(update) = take.write.change() { update.tenure } else { None }).collect()
+    };
+    for (table, taken) in [("......", 6), ("aaaabbbbm", 2)] {
+        let tokens = tokens(table);
+        let distinct: BTreeSet<_> = tokens.iter().flatten().collect();
+        assert_eq!((tokens.len(), distinct.len()), (taken, taken), "{table}");
+    }
+}
+
+#[test]
 fn a_lease_to_avoid_is_left_alone() {
     let me = WorkerId::from("m");
     let lease = Lease::new("shard".into(), Checkpoint::TrimHorizon);
@@ -97,13 +110,14 @@ fn a_lease_to_avoid_is_left_alone() {
 #[test]
 fn a_rejected_take_is_sent_again_only_to_the_owner_it_was_meant_for() {
     let me = WorkerId::from("m");
+    let token = TenureToken::new;
     let row = |owner: Option<&str>, counter| {
         let mut lease = Lease::new("shard".into(), Checkpoint::TrimHorizon);
         lease.owner = owner.map(WorkerId::from);
         lease.counter = crate::LeaseCounter::new(counter);
         lease
     };
-    let planned = |owner, from_live| PlannedTake { write: LeaseWrite::take(&row(owner, 3), &me), from_live };
+    let planned = |owner, from_live| PlannedTake { write: LeaseWrite::take(&row(owner, 3), &me, token(1)), from_live };
     let cases = [
         (planned(Some("a"), true), row(Some("a"), 5), true, "it renewed"),
         (planned(Some("a"), true), row(Some("b"), 5), false, "it lost the lease"),
@@ -113,6 +127,33 @@ fn a_rejected_take_is_sent_again_only_to_the_owner_it_was_meant_for() {
         (planned(None, false), row(Some("a"), 5), false, "somebody was faster"),
     ];
     for (take, current, again, why) in cases {
-        assert_eq!(take.again(&current, &me).is_some(), again, "{why}");
+        let sent = take.again(&current, &me, token(2));
+        let expected = again.then(|| LeaseWrite::take(&current, &me, token(2)));
+        assert_eq!(sent.map(|take| take.write), expected, "{why}");
     }
+}
+
+#[test]
+fn rows_that_are_due_are_read_before_anything_is_taken() {
+    let me = WorkerId::from("m");
+    let row = |index: usize, owner: &str| {
+        let mut lease = Lease::new(LeaseKey::new(format!("shard-{index}")), Checkpoint::TrimHorizon);
+        lease.owner = Some(owner.into());
+        lease
+    };
+    // Two live workers with a lease each, and four of a dead one.
+    let rows: Vec<Lease> = ["m", "a", "d", "d", "d", "d"].iter().enumerate().map(|(index, owner)| row(index, owner)).collect();
+    let held = BTreeSet::from([rows[0].key.clone()]);
+    let plan = |dead: Standing| {
+        let standing = |index: usize| if index < 2 { Standing::Live } else { dead };
+        let leases: Vec<_> = rows.iter().enumerate().map(|(index, lease)| (lease, standing(index), FAILOVER)).collect();
+        let avoid = BTreeSet::new();
+        let (max_leases, leases_to_acquire, very_old) = (9, 1, FAILOVER * 3);
+        let input = TakeInput { me: &me, held: &held, leases: &leases, avoid: &avoid, max_leases, leases_to_acquire, very_old };
+        plan_takes(&input, &mut ChaCha8Rng::seed_from_u64(7))
+    };
+    let (due, expired) = (plan(Standing::Due), plan(Standing::Expired));
+    assert_eq!((due.reads.len(), due.takes.len()), (2, 0), "its part only");
+    let taken: Vec<LeaseKey> = expired.takes.iter().map(|take| take.write.key().clone()).collect();
+    assert_eq!((taken, expired.reads), (due.reads, vec![]), "what was read is taken");
 }

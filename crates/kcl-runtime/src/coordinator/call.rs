@@ -34,6 +34,9 @@ pub(super) enum Completion {
 /// How long a scan may take: a large table has many pages, and nothing waits for it.
 const SCAN_LIMIT: Duration = Duration::from_secs(60);
 
+/// How many single rows are read at the same time.
+const READS_AT_ONCE: usize = 64;
+
 impl Coordinator {
     /// Starts a call; its answer comes back through [`Coordinator::complete`].
     fn start<T: Send + 'static>(
@@ -83,9 +86,15 @@ impl Coordinator {
         self.start("writing a lease", ErrorKind::Indeterminate, limit, call, move |result| completion(write, result));
     }
 
-    pub(super) fn read_row(&mut self, key: LeaseKey) {
-        self.rows_read += 1;
-        self.get(key, |key, result| Completion::RowRead { key, unknown_take: None, result });
+    /// Reads these rows, a limited number at a time.
+    pub(super) fn read_rows(&mut self, keys: impl IntoIterator<Item = LeaseKey>) {
+        self.rows_to_read.extend(keys);
+        while self.rows_read < READS_AT_ONCE
+            && let Some(key) = self.rows_to_read.pop_front()
+        {
+            self.rows_read += 1;
+            self.get(key, |key, result| Completion::RowRead { key, unknown_take: None, result });
+        }
     }
 
     pub(super) fn read_unknown_take(&mut self, write: LeaseWrite, sent_at: Mono) {
@@ -104,7 +113,7 @@ impl Coordinator {
 
     pub(super) fn write_take(&mut self, take: PlannedTake, retried: bool) {
         let sent_at = self.now();
-        self.taking.insert(take.write.key().clone());
+        self.takes.under_way.insert(take.write.key().clone());
         let from_live = take.from_live;
         self.write(take.write, move |write, result| Completion::Taken {
             take: PlannedTake { write, from_live },

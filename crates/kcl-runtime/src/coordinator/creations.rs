@@ -1,7 +1,8 @@
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use kcl_core::{LeaseKey, LeaseWrite, Mono, StoreError, WriteOutcome, backoff};
+use rand::RngExt;
 use tokio::sync::oneshot;
 
 use super::Coordinator;
@@ -13,37 +14,59 @@ const AT_ONCE: usize = 16;
 #[derive(Debug, Default)]
 pub(super) struct Creations {
     waiting: VecDeque<LeaseWrite>,
+    /// The keys of those that wait, and whether only a shard sync wants them.
+    keys: BTreeMap<LeaseKey, bool>,
     in_flight: usize,
     failures: u32,
     not_before: Mono,
-    /// Who waits until a row exists, by how many rows they still wait for.
-    groups: Vec<Group>,
+    /// Who waits until rows exist, and for how many.
+    groups: BTreeMap<u64, Group>,
+    last_group: u64,
+    /// Which groups wait for a row.
+    awaited: BTreeMap<LeaseKey, Vec<u64>>,
 }
 
 #[derive(Debug)]
 struct Group {
-    missing: Vec<LeaseKey>,
+    missing: usize,
     done: oneshot::Sender<()>,
 }
 
 impl Creations {
+    /// Adds rows that a shard sync calls for.
     pub(super) fn add(&mut self, writes: impl IntoIterator<Item = LeaseWrite>) {
-        let known: BTreeSet<LeaseKey> = self.waiting.iter().map(|waiting| waiting.key().clone()).collect();
-        self.waiting.extend(writes.into_iter().filter(|write| !known.contains(write.key())));
+        self.extend(writes, true);
+    }
+
+    fn extend(&mut self, writes: impl IntoIterator<Item = LeaseWrite>, planned: bool) {
+        for write in writes {
+            match self.keys.get_mut(write.key()) {
+                Some(only_planned) => *only_planned &= planned,
+                None => {
+                    self.keys.insert(write.key().clone(), planned);
+                    self.waiting.push_back(write);
+                }
+            }
+        }
     }
 
     /// Adds rows and answers `done` once all of them exist.
     pub(super) fn add_group(&mut self, writes: Vec<LeaseWrite>, done: oneshot::Sender<()>) {
-        // Whoever has stopped waiting need not be answered.
-        self.groups.retain(|group| !group.done.is_closed());
-        let missing: Vec<_> = writes.iter().map(|write| write.key().clone()).collect();
+        let missing: BTreeSet<LeaseKey> = writes.iter().map(|write| write.key().clone()).collect();
         if missing.is_empty() {
             // Whoever asked may be gone.
             let _ = done.send(());
             return;
         }
-        self.groups.push(Group { missing, done });
-        self.add(writes);
+        self.last_group += 1;
+        self.groups.insert(self.last_group, Group { missing: missing.len(), done });
+        for key in missing {
+            let groups = self.awaited.entry(key).or_default();
+            // Whoever has stopped waiting need not be answered.
+            groups.retain(|group| self.groups.get(group).is_some_and(|group| !group.done.is_closed()));
+            groups.push(self.last_group);
+        }
+        self.extend(writes, false);
     }
 
     pub(super) fn next_send(&self) -> Option<Mono> {
@@ -55,23 +78,39 @@ impl Creations {
         self.in_flight > 0 || (!self.waiting.is_empty() && self.failures == 0)
     }
 
+    fn next(&mut self) -> Option<LeaseWrite> {
+        let write = self.waiting.pop_front()?;
+        self.keys.remove(write.key());
+        Some(write)
+    }
+
     fn exists(&mut self, key: &LeaseKey) {
-        for group in &mut self.groups {
-            group.missing.retain(|missing| missing != key);
+        for number in self.awaited.remove(key).unwrap_or_default() {
+            let Some(group) = self.groups.get_mut(&number) else { continue };
+            group.missing -= 1;
+            if group.missing == 0
+                && let Some(group) = self.groups.remove(&number)
+            {
+                // Whoever asked may be gone.
+                let _ = group.done.send(());
+            }
         }
-        let (done, waiting) = std::mem::take(&mut self.groups).into_iter().partition(|group: &Group| group.missing.is_empty());
-        self.groups = waiting;
-        let done: Vec<Group> = done;
-        for group in done {
-            let _ = group.done.send(());
-        }
+    }
+
+    /// Forgets the rows that only a shard sync wants. Whether there were any.
+    fn forget_planned(&mut self) -> bool {
+        let keys = &self.keys;
+        self.waiting.retain(|write| keys.get(write.key()) == Some(&false));
+        let before = self.keys.len();
+        self.keys.retain(|_, planned| !*planned);
+        self.keys.len() < before
     }
 }
 
 impl Coordinator {
     pub(super) fn send_creations(&mut self, now: Mono) {
         while self.creations.next_send().is_some_and(|moment| moment <= now) {
-            let Some(write) = self.creations.waiting.pop_front() else { return };
+            let Some(write) = self.creations.next() else { return };
             self.creations.in_flight += 1;
             self.write_creation(write);
         }
@@ -89,7 +128,10 @@ impl Coordinator {
                         tracing::info!(lease = %lease.key, checkpoint = %lease.checkpoint, "lease created");
                         Some(lease)
                     }
-                    WriteOutcome::Rejected { current } => current,
+                    WriteOutcome::Rejected { current } => {
+                        self.somebody_else_creates(now);
+                        current
+                    }
                 };
                 if row.is_some() {
                     self.observer.see_row(now, write.key(), row);
@@ -101,10 +143,21 @@ impl Coordinator {
                 self.creations.failures += 1;
                 self.creations.not_before =
                     now + backoff(self.creations.failures, Duration::from_millis(100), self.parts.timing.renew);
-                self.creations.waiting.push_back(write);
+                // A row that is wanted again meanwhile is created once more: that is found out, too.
+                self.creations.extend([write], false);
                 self.store_failed("create", error.into());
             }
         }
         self.round_due = true;
+    }
+
+    /// A row was there already: another worker creates, too. What the shard sync still wanted is planned anew after a
+    /// look at what that one has done.
+    fn somebody_else_creates(&mut self, now: Mono) {
+        if self.creations.forget_planned() {
+            self.sync_wanted = true;
+            let pause = self.parts.timing.failover.mul_f64(self.rng.random_range(0.02..=0.06));
+            self.next_scan = self.next_scan.min(now + pause);
+        }
     }
 }

@@ -7,6 +7,12 @@ use kcl_core::{ErrorKind, Mono, StoreError, error_chain};
 use super::Coordinator;
 use crate::error::ConsumerError;
 
+/// For how long a service has to refuse for good before the consumer stops: three failover times, and at least a minute,
+/// within which a policy that was just changed, or a table or stream that is made again, is usually there.
+pub(super) fn patience(failover: Duration) -> Duration {
+    (failover * 3).max(Duration::from_secs(60))
+}
+
 /// How the lease store has answered lately, by kind of call.
 #[derive(Debug, Default)]
 pub(super) struct StoreHealth {
@@ -44,7 +50,7 @@ impl Coordinator {
     }
 
     /// Names a failed call, ever more rarely while it goes on, and stops the consumer once the store has denied the same
-    /// kind of call, or has been missing, for three failover times on end: by then nothing of it works any more.
+    /// kind of call, or has been missing, for longer than its patience: by then nothing of it works any more.
     pub(super) fn store_failed(&mut self, call: &'static str, error: Arc<StoreError>) {
         let failover = self.parts.timing.failover;
         // A write that is wrong in itself says nothing about the store.
@@ -53,7 +59,7 @@ impl Coordinator {
         if times.is_power_of_two() {
             tracing::warn!(call, times, error = %error_chain(&*error), "the lease store failed");
         }
-        if refused_for > failover * 3 {
+        if refused_for > patience(failover) {
             self.fail(ConsumerError::Store(error));
         }
     }

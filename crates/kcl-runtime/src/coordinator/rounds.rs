@@ -4,22 +4,19 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use kcl_core::{
-    ErrorKind, HeldInput, Lease, LeaseKey, LeaseScan, LeaseWrite, Lineage, Measurement, Mono, PlannedTake, ReadError, RowChange,
-    Shard, ShardFilter, Standing, StoreError, TakeInput, UnreadableRow, WriteOutcome, check_listing, elect_leader, error_chain,
-    plan_cleanup, plan_shard_sync, plan_takes, rows_to_check,
+    ErrorKind, HeldInput, Lease, LeaseKey, LeaseScan, LeaseWrite, Lineage, Measurement, Mono, ReadError, RowChange, Shard,
+    ShardFilter, StoreError, UnreadableRow, check_listing, elect_leader, error_chain, in_own_order, plan_cleanup,
+    plan_shard_sync, rows_to_check,
 };
 
 use super::Coordinator;
+use super::health::patience;
 use super::tenures::{Driver, Tenure};
 use crate::command::Command;
 use crate::env::TaskClass;
 use crate::error::ConsumerError;
 use crate::race::within;
 
-/// How often in a row the stream must refuse before the consumer gives up.
-const REFUSALS: u32 = 3;
-/// How many takes are under way at the same time.
-const TAKES_AT_ONCE: usize = 64;
 /// After how long without a read or a returned callback a shard is named.
 const STALLED: Duration = Duration::from_secs(60);
 
@@ -48,6 +45,7 @@ impl Coordinator {
         self.measure_leases();
         self.name_stalled(now);
         self.scanned = true;
+        self.takes.pacing.scanned();
         // Rows that were read before say nothing beside newer ones.
         if self.sync_reads.under_way.is_empty() {
             self.sync_reads = SyncReads::default();
@@ -114,76 +112,6 @@ impl Coordinator {
         elect_leader(owners).is_none_or(|leader| leader == self.parts.me)
     }
 
-    pub(super) fn take_round(&mut self, now: Mono) {
-        // A round plans with what is settled: rows on their way are counted in the next one.
-        if self.is_shutting_down() || !self.scanned || !self.taking.is_empty() || self.creations.are_settling() {
-            return;
-        }
-        self.round_due = false;
-        let held = self.held_keys();
-        let stopping = self.tenures.keys().filter(|key| !held.contains(*key));
-        let avoid: BTreeSet<LeaseKey> = self.aversions.at(now).chain(stopping).cloned().collect();
-        let leases: Vec<_> = self.observer.leases(now).collect();
-        let management = self.parts.config.management;
-        let input = TakeInput {
-            me: &self.parts.me,
-            held: &held,
-            leases: &leases,
-            avoid: &avoid,
-            max_leases: management.max_leases,
-            leases_to_acquire: management.leases_to_acquire,
-            very_old: self.parts.timing.failover * 3,
-        };
-        let plan = plan_takes(&input, &mut self.rng);
-        let expired = leases.iter().filter(|(_, standing, _)| *standing == Standing::Expired).count();
-        #[allow(clippy::cast_precision_loss, reason = "counts of leases and workers")]
-        for (name, value) in [("ExpiredLeases", expired), ("NumWorkers", plan.workers), ("LeaseSpillover", plan.spillover)] {
-            self.measure(Measurement::count("TakeLeases", name, value as f64).of_worker(&self.parts.me));
-        }
-        let waiting = self.tenures.values().any(|tenure| matches!(tenure.driver, Driver::Waiting));
-        if waiting || plan.available > 0 || !plan.takes.is_empty() {
-            self.next_scan = self.next_scan.min(now + self.parts.timing.scan_while_moving);
-        }
-        if plan.stolen > 0 {
-            tracing::info!(
-                worker = %self.parts.me, held = held.len(), target = plan.target, workers = plan.workers, stealing = plan.stolen,
-                "taking leases from workers that have more"
-            );
-        }
-        // The rest is planned anew once these are decided.
-        self.round_due = plan.takes.len() > TAKES_AT_ONCE;
-        plan.takes.into_iter().take(TAKES_AT_ONCE).for_each(|take| self.write_take(take, false));
-    }
-
-    pub(super) fn taken(&mut self, take: PlannedTake, sent_at: Mono, retried: bool, result: Result<WriteOutcome, StoreError>) {
-        let now = self.now();
-        let key = take.write.key().clone();
-        if result.is_ok() {
-            self.store_answered("take");
-        }
-        // A take with an unknown result stays under way until the row has told.
-        if !matches!(&result, Err(error) if error.kind() == ErrorKind::Indeterminate) {
-            self.taking.remove(&key);
-        }
-        match result {
-            Ok(WriteOutcome::Applied(row)) => {
-                self.observer.see_row(now, &key, Some(row.clone()));
-                self.measure(Measurement::count("TakeLeases", "TakenLeases", 1.0).of_worker(&self.parts.me));
-                self.gain(row, sent_at);
-            }
-            Ok(WriteOutcome::Rejected { current }) => {
-                self.observer.see_row(now, &key, current.clone());
-                let again = current.and_then(|row| take.again(&row, &self.parts.me));
-                match again.filter(|_| !retried && !self.is_shutting_down()) {
-                    Some(again) => self.write_take(again, true),
-                    None => self.measure(Measurement::count("TakeLeases", "UntakenLeases", 1.0).of_worker(&self.parts.me)),
-                }
-            }
-            Err(error) if error.kind() == ErrorKind::Indeterminate => self.read_unknown_take(take.write, sent_at),
-            Err(error) => self.store_failed("take", error.into()),
-        }
-    }
-
     pub(super) fn row_was_read(
         &mut self,
         key: &LeaseKey,
@@ -192,18 +120,24 @@ impl Coordinator {
     ) {
         let now = self.now();
         self.rows_read = self.rows_read.saturating_sub(1);
-        self.round_due = true;
         if unknown_take.is_some() {
             // Whatever the read says. If it failed the row expires under this worker's name, and is taken again then.
-            self.taking.remove(key);
+            self.takes.under_way.remove(key);
+            self.send_takes(now);
         }
         let row = match result {
             Ok(row) => row,
             Err(error) => {
                 self.sync_row_was_read(now, key, false);
+                // The rest would fare no better; it is named again in a while.
+                for key in std::mem::take(&mut self.rows_to_read) {
+                    self.sync_row_was_read(now, &key, false);
+                }
                 return self.store_failed("get", error.into());
             }
         };
+        self.round_due = true;
+        self.read_rows([]);
         self.store_answered("get");
         self.observer.see_row(now, key, row.clone());
         self.sync_row_was_read(now, key, true);
@@ -238,7 +172,7 @@ impl Coordinator {
         let now = self.now();
         match result.map(|shards| (check_listing(&shards), shards)) {
             Ok((Ok(()), shards)) => {
-                self.stream_refusals = 0;
+                self.stream_refused_since = None;
                 self.listing = Some((asked_at, shards));
                 self.sync_shards(now);
                 self.gates_due = true;
@@ -250,8 +184,10 @@ impl Coordinator {
             Err(error) => {
                 tracing::warn!(error = %error_chain(&error), "listing the shards failed");
                 self.next_sync = self.next_sync.min(now + self.parts.timing.failover);
-                self.stream_refusals = if error.is_retryable() { 0 } else { self.stream_refusals + 1 };
-                if self.stream_refusals >= REFUSALS {
+                let since = *self.stream_refused_since.get_or_insert(now);
+                if error.is_retryable() {
+                    self.stream_refused_since = None;
+                } else if now.since(since) > patience(self.parts.timing.failover) {
                     self.fail(ConsumerError::Stream(Arc::new(error)));
                 }
             }
@@ -263,23 +199,28 @@ impl Coordinator {
         if !self.sync_wanted || !self.scanned || !self.sync_reads.under_way.is_empty() || !self.leads() {
             return;
         }
-        let Some((_, shards)) = &self.listing else { return };
+        let Some((asked_at, shards)) = &self.listing else { return };
+        // Every row is kept for the clean-up interval after its shard has ended: what a younger listing shows as open still
+        // has its row, if it ever had one. An older one may show shards that were finished and cleaned up since.
+        if now.since(*asked_at) > self.parts.config.lease_cleanup_interval / 2 {
+            return self.request_listing(now);
+        }
         let leases = self.known_leases(now);
-        let leases: Vec<&Lease> = leases.iter().collect();
+        let leases: Vec<&Lease> = leases.iter().map(|lease| &**lease).collect();
         let start = self.parts.config.management.start_strategy;
         let writes = plan_shard_sync(shards, &leases, start, self.parts.env.wall());
         let unread: BTreeSet<LeaseKey> =
             rows_to_check(shards, &writes).into_iter().filter(|key| !self.sync_reads.done.contains(key)).collect();
         if !unread.is_empty() {
             self.sync_reads.under_way.clone_from(&unread);
-            return unread.into_iter().for_each(|key| self.read_row(key));
+            return self.read_rows(unread);
         }
         self.sync_wanted = false;
         self.sync_reads = SyncReads::default();
         if !writes.is_empty() {
             tracing::info!(worker = %self.parts.me, shards = shards.len(), leases = writes.len(), "creating leases for shards");
         }
-        self.creations.add(writes);
+        self.creations.add(in_own_order(writes, &mut self.rng));
         self.send_creations(now);
     }
 
@@ -313,7 +254,7 @@ impl Coordinator {
         }
         let leases = self.known_leases(now);
         let fresh = self.listing.as_ref().filter(|(at, _)| now.since(*at) < self.parts.config.lease_cleanup_interval);
-        let lineage = Lineage::new(&leases, fresh.map(|(_, shards)| shards.as_slice()));
+        let lineage = Lineage::new(leases.iter().map(|lease| &**lease), fresh.map(|(_, shards)| shards.as_slice()));
         let deletable: Vec<LeaseKey> = plan_cleanup(&finished, &lineage).into_iter().map(|lease| lease.key.clone()).collect();
         if deletable.len() < finished.len() {
             self.request_listing(now);

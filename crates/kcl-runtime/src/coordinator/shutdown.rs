@@ -31,7 +31,7 @@ impl Coordinator {
     pub(super) fn is_finished(&self) -> bool {
         self.shutdown
             .as_ref()
-            .is_some_and(|shutdown| shutdown.stage == Stage::Over || (self.tenures.is_empty() && self.taking.is_empty()))
+            .is_some_and(|shutdown| shutdown.stage == Stage::Over || (self.tenures.is_empty() && !self.takes.are_under_way()))
     }
 
     pub(super) fn begin_shutdown(&mut self) {
@@ -42,6 +42,7 @@ impl Coordinator {
         self.parts.status.enter(ConsumerState::ShuttingDown);
         let deadline = self.now() + self.parts.config.shutdown_timeout;
         self.shutdown = Some(Shutdown { deadline, stage: Stage::Draining });
+        self.takes.give_up();
         self.stop_consumers.cancel();
         self.release_idle();
     }

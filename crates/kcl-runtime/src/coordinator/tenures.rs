@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -5,8 +7,8 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use kcl_core::{
     ChangeOutcome, CheckpointError, ErrorKind, Gate, HeldAction, HeldInput, HeldLease, HoldId, Lease, LeaseKey, LeaseWrite,
-    Lineage, Measurement, Mono, Phase, RequestId, RowChange, Shard, StoreError, TenureEnd, Verb, WriteAnswer, WriteOutcome,
-    backoff, error_chain,
+    Lineage, Measurement, Mono, Phase, RequestId, RowChange, StoreError, TenureEnd, Verb, WriteAnswer, WriteOutcome, backoff,
+    error_chain,
 };
 use rand::RngExt;
 use tokio::sync::oneshot;
@@ -84,11 +86,11 @@ impl Coordinator {
     }
 
     /// Every lease as last known: as observed, with the held ones as they are.
-    pub(super) fn known_leases(&self, now: Mono) -> Vec<Lease> {
+    pub(super) fn known_leases(&self, now: Mono) -> Vec<Cow<'_, Lease>> {
         let observed = self.observer.leases(now).map(|(lease, ..)| lease).filter(|lease| !self.is_held(&lease.key));
         // A dead tenure's cell shows the past.
         let held = self.tenures.values().filter(|tenure| !tenure.is_dead()).map(|tenure| tenure.cell.lease());
-        observed.cloned().chain(held).collect()
+        observed.map(Cow::Borrowed).chain(held.map(Cow::Owned)).collect()
     }
 
     pub(super) fn gain(&mut self, lease: Lease, sent_at: Mono) {
@@ -103,6 +105,7 @@ impl Coordinator {
         let id = HoldId(self.last_hold);
         tracing::info!(worker = %self.parts.me, lease = %key, checkpoint = %lease.checkpoint, counter = %lease.counter, "lease gained");
         let finished = lease.checkpoint.is_shard_end();
+        let open = !finished && Lineage::is_open_by_itself(&lease);
         let state = if finished { LeaseState::Ended } else { LeaseState::WaitingOnParents };
         self.parts.status.gain(now, &key, state, lease.checkpoint.clone());
         let first_renewal = sent_at + self.parts.timing.renew.mul_f64(self.rng.random_range(0.5..=1.0));
@@ -113,7 +116,11 @@ impl Coordinator {
         self.tenures.insert(key.clone(), tenure);
         let input = if self.is_shutting_down() { HeldInput::ReleaseRequested } else { HeldInput::Tick };
         self.input(&key, input);
-        self.gates_due = true;
+        if open && !self.is_shutting_down() {
+            self.start_driver(&key);
+        } else {
+            self.gates_due = true;
+        }
     }
 
     pub(super) fn tick_tenures(&mut self, now: Mono) {
@@ -295,8 +302,10 @@ impl Coordinator {
             return;
         }
         let leases = self.known_leases(now);
-        let blind = Lineage::new(&leases, None);
-        let sighted = self.listing.as_ref().map(|(_, shards): &(Mono, Vec<Shard>)| Lineage::new(&leases, Some(shards)));
+        let rows = || leases.iter().map(|lease| &**lease);
+        let blind = LazyCell::new(|| Lineage::new(rows(), None));
+        let shards = self.listing.as_ref().map(|(_, shards)| shards.as_slice());
+        let sighted = LazyCell::new(|| Lineage::new(rows(), shards));
         let listed_at = self.listing.as_ref().map(|(at, _)| *at);
         let mut ready = Vec::new();
         let mut need_listing = false;
@@ -305,7 +314,7 @@ impl Coordinator {
                 continue;
             }
             // Only a listing that was made after the lease was seen can prove that a parent is gone.
-            let lineage = sighted.as_ref().filter(|_| listed_at >= Some(tenure.since)).unwrap_or(&blind);
+            let lineage = if listed_at >= Some(tenure.since) { &*sighted } else { &*blind };
             match lineage.gate(&tenure.cell.lease()) {
                 Gate::Open => ready.push(key.clone()),
                 Gate::WaitFor(parents) => tracing::debug!(shard = %key, ?parents, "waiting for the shard's parents"),

@@ -2,6 +2,10 @@
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each test file uses its own part")]
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "test support")]
 
+pub mod broken;
+pub mod holder;
+pub mod script;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -1,6 +1,7 @@
 //! What was put on the stream so far, and what of it a reader is owed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use kcl_core::{Checkpoint, ExtendedSequenceNumber, LeaseKey, SequenceNumber, ShardId, StartStrategy, Wall};
 use kcl_testing::MemoryStream;
@@ -36,6 +37,12 @@ pub(super) struct Shelf {
     first_latest: Option<Wall>,
 }
 
+/// What the stream's clock shows after so much time.
+pub(super) fn wall(passed: Duration) -> Wall {
+    let passed = i64::try_from(passed.as_millis()).unwrap_or(i64::MAX);
+    Wall::from_unix_millis(MemoryStream::START.unix_millis().saturating_add(passed))
+}
+
 impl Shelf {
     pub(super) const fn new(options: &Options) -> Self {
         Self {
@@ -51,9 +58,8 @@ impl Shelf {
     pub(super) fn see(&mut self, entry: &Entry) {
         match &entry.event {
             Event::Put(shard, position, _) => {
-                let passed = i64::try_from(entry.at.as_millis()).unwrap_or(i64::MAX);
-                let arrival = Wall::from_unix_millis(MemoryStream::START.unix_millis().saturating_add(passed));
-                self.records.entry(shard.clone()).or_default().push(Put { position: position.clone(), arrival });
+                let put = Put { position: position.clone(), arrival: wall(entry.at) };
+                self.records.entry(shard.clone()).or_default().push(put);
             }
             Event::Trimmed(shard, before) => drop(self.trimmed.insert(shard.clone(), before.clone())),
             Event::Removed(shard) => drop(self.removed.insert(shard.clone())),

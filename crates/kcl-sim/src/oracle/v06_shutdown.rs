@@ -7,6 +7,7 @@ use crate::trace::{Event, Stage};
 
 pub(super) fn check(run: Run<'_>) -> Result<(), Finding> {
     let (shutdown, audit) = (run.stage(Stage::Shutdown), run.stage(Stage::Audit));
+    let core = run.core(shutdown);
     let mut asked = BTreeSet::new();
     for (index, entry) in run.entries.iter().enumerate() {
         match &entry.event {
@@ -15,7 +16,7 @@ pub(super) fn check(run: Run<'_>) -> Result<(), Finding> {
                 return Err((index, format!("{node:?} stopped by itself: {entry}")));
             }
             // Before, processors may hang, and the store may not be there.
-            Event::Stopped(node, Err(error)) if index > shutdown => {
+            Event::Stopped(node, Err(error)) if index > shutdown && core.values().any(|well| well == node) => {
                 return Err((index, format!("{node:?} stopped with an error: {error}")));
             }
             _ => {}

@@ -37,7 +37,7 @@ impl<'a> Run<'a> {
 
     /// The processes that are well at this entry, by name: running, not paused, and able to reach the store.
     pub(crate) fn core(&self, before: usize) -> BTreeMap<String, NodeId> {
-        let mut workers = BTreeMap::new();
+        let mut names = BTreeMap::new();
         let mut unwell: BTreeMap<NodeId, u32> = BTreeMap::new();
         let mut change = |node: &NodeId, by: i64| {
             let count = unwell.entry(*node).or_default();
@@ -45,15 +45,16 @@ impl<'a> Run<'a> {
         };
         for Entry { event, .. } in self.entries.iter().take(before) {
             match event {
-                Event::Started(node, id) => drop(workers.insert(id.to_string(), *node)),
+                Event::Started(node, id) => drop(names.insert(*node, id.to_string())),
                 Event::Killed(node) | Event::Stopped(node, _) => change(node, i64::from(i32::MAX)),
                 Event::Paused(node) | Event::Suspended(node) | Event::Cut(node) => change(node, 1),
                 Event::Resumed(node) | Event::Joined(node) => change(node, -1),
                 _ => {}
             }
         }
-        workers.retain(|_, node| unwell.get(node).is_none_or(|count| *count == 0));
-        workers
+        // Of several processes with one name the newest that is well.
+        let is_well = |node: &NodeId| unwell.get(node).is_none_or(|count| *count == 0);
+        names.into_iter().filter(|(node, _)| is_well(node)).map(|(node, name)| (name, node)).collect()
     }
 }
 

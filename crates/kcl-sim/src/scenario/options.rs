@@ -77,7 +77,11 @@ impl Options {
             1 => StartStrategy::Timestamp(MemoryStream::START.unix_millis() + i64::try_from(number(19, 0, 60_000)).unwrap_or(0)),
             _ => StartStrategy::Oldest,
         };
-        let actions = ActionKind::ALL.into_iter().filter(|kind| coin(40 + *kind as u64)).collect();
+        let mut actions: BTreeSet<_> = ActionKind::ALL.into_iter().filter(|kind| coin(40 + *kind as u64)).collect();
+        if actions.contains(&ActionKind::Edit) {
+            // A row that is removed by hand counts from 0 again: nobody can tell two processes of one name apart then.
+            actions.remove(&ActionKind::Twin);
+        }
         Self {
             workers: number(1, 1, 4) * if coin(1) { 1 } else { 2 },
             shards: u32::try_from(number(2, 1, 8)).unwrap_or(1) * if coin(2) { 1 } else { 2 },

@@ -1,47 +1,90 @@
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use kcl_sim::scenario::{Coverage, Report, Sweep, seed_of, swarm};
+use kcl_sim::scenario::{Coverage, Sweep, seed_of, swarm};
 use kcl_sim::world::Mutant;
 
 /// How often a long run says how far it is.
 const PROGRESS: u64 = 200;
+/// One seed in so many runs twice, on two threads: both must give the same trace.
+const TWICE: u64 = 20;
 
-/// Runs these seeds; whether all were clean and nothing stayed untried.
+/// What is kept of one run.
+struct Outcome {
+    seed: u64,
+    hash: u64,
+    polls: u64,
+    coverage: Coverage,
+    /// The report, if something was wrong.
+    failure: Option<String>,
+}
+
+/// Runs these seeds; whether all were clean, the same twice, and nothing stayed untried.
 #[allow(clippy::disallowed_methods, reason = "the tool tells its user how long it took")]
 pub(crate) fn run(base: u64, from: u64, seeds: u64, minutes: Option<u64>) -> bool {
     let started = Instant::now();
     let limit = minutes.map(|minutes| Duration::from_secs(minutes * 60));
-    let mut sum = Coverage::default();
-    let (mut failed, mut polls, mut done) = (0_u64, 0_u64, 0_u64);
-    let judge = |report: Report| {
-        let coverage = Coverage::of(&report);
-        let (clean, polls) = (report.is_clean(), report.polls);
-        (coverage, polls, if clean { String::new() } else { report.to_string() })
-    };
-    let seeds_of = (from..from.saturating_add(seeds)).map(move |index| seed_of(base, index));
-    let results = Sweep::start(seeds_of, move |seed| judge(swarm::run_seed(seed, Mutant::Sound)));
-    for (coverage, run_polls, failure) in &results {
-        sum.add(&coverage);
-        done += 1;
-        polls += run_polls;
-        if !failure.is_empty() {
-            failed += 1;
-            println!("{failure}\n");
-        }
+    let mut sum = Sum::default();
+    let twice = move |index: u64| std::iter::repeat_n(seed_of(base, index), if index.is_multiple_of(TWICE) { 2 } else { 1 });
+    let results = Sweep::start((from..from.saturating_add(seeds)).flat_map(twice), outcome);
+    for outcome in &results {
+        sum.add(outcome);
+        let done = sum.traces.len() as u64;
         if done.is_multiple_of(PROGRESS) {
-            println!("{done} of {seeds} seeds, {failed} failed, {:?}", started.elapsed());
+            println!("{done} of {seeds} seeds, {} violations, {:?}", sum.failed, started.elapsed());
         }
         if limit.is_some_and(|limit| started.elapsed() > limit) {
             results.stop();
         }
     }
-    println!("{sum}");
     let took = started.elapsed().as_secs_f64();
-    println!("{done} of {seeds} seeds in {took:.0} s, {:.1} million polls", polls as f64 / 1e6);
-    let untried = sum.untried();
-    if done >= Coverage::NEEDS && !untried.is_empty() {
+    let done = sum.traces.len() as u64;
+    println!("{}", sum.coverage);
+    println!("{done} of {seeds} seeds in {took:.0} s, {:.1} million polls, traces {:#018x}", sum.polls as f64 / 1e6, sum.hash());
+    let untried = sum.coverage.untried();
+    let complete = done < Coverage::NEEDS || untried.is_empty();
+    if !complete {
         println!("never happened: {}", untried.join(", "));
     }
-    println!("{sum:#}, {failed} violations");
-    failed == 0 && done * 2 >= seeds && (done < Coverage::NEEDS || untried.is_empty())
+    println!("{:#}, {} violations", sum.coverage, sum.failed);
+    // A run that was cut short says little.
+    sum.failed == 0 && complete && done * 2 >= seeds
+}
+
+fn outcome(seed: u64) -> Outcome {
+    let report = swarm::run_seed(seed, Mutant::Sound);
+    let failure = (!report.is_clean()).then(|| report.to_string());
+    Outcome { seed, hash: report.hash, polls: report.polls, coverage: Coverage::of(&report), failure }
+}
+
+#[derive(Default)]
+struct Sum {
+    coverage: Coverage,
+    failed: u64,
+    polls: u64,
+    traces: BTreeMap<u64, u64>,
+}
+
+impl Sum {
+    fn add(&mut self, outcome: Outcome) {
+        let Outcome { seed, hash, polls, coverage, failure } = outcome;
+        if let Some(before) = self.traces.insert(seed, hash) {
+            if before != hash {
+                self.failed += 1;
+                println!("seed {seed:#018x} gave two traces, {before:#018x} and {hash:#018x}: something is not deterministic\n");
+            }
+            return;
+        }
+        self.polls += polls;
+        self.coverage.add(&coverage);
+        if let Some(failure) = failure {
+            self.failed += 1;
+            println!("{failure}\n");
+        }
+    }
+
+    /// A number that stands for all traces.
+    fn hash(&self) -> u64 {
+        self.traces.values().fold(0, |sum, hash| sum.wrapping_mul(31).wrapping_add(*hash))
+    }
 }

@@ -10,6 +10,10 @@ pub enum Mutant {
     CheckpointUnconditional,
     /// M2: the store applies a checkpoint if the owner is the expected one, whatever the counter.
     CheckpointByOwner,
+    /// M3: a take leaves the counter as it is.
+    TakeKeepsCounter,
+    /// M5: the store applies a renewal if the owner is the expected one, whatever the counter.
+    RenewByOwner,
     /// The store answers every eighth checkpoint without storing it.
     CheckpointNotStored,
     /// M13: a reader that is opened again begins after the newest record.
@@ -19,14 +23,26 @@ pub enum Mutant {
 impl Mutant {
     /// The write that the store decides instead of this one.
     pub(super) fn twisted(self, write: &LeaseWrite, row: Option<&Lease>) -> Option<LeaseWrite> {
-        let (Verb::Checkpoint, Some(row), Change::Update(update)) = (write.verb(), row, write.change()) else { return None };
-        let checkpoint = update.checkpoint.clone()?;
-        let accepted = match (self, write.expectation()) {
-            (Self::CheckpointUnconditional, _) => true,
-            (Self::CheckpointByOwner, Expectation::Version { owner, .. }) => row.owner == *owner,
-            _ => false,
-        };
-        accepted.then(|| LeaseWrite::checkpoint(row, checkpoint))
+        let (Some(row), Change::Update(update)) = (row, write.change()) else { return None };
+        let owner_is_expected = matches!(write.expectation(), Expectation::Version { owner, .. } if row.owner == *owner);
+        match (self, write.verb()) {
+            (Self::CheckpointUnconditional, Verb::Checkpoint) => Some(LeaseWrite::checkpoint(row, update.checkpoint.clone()?)),
+            (Self::CheckpointByOwner, Verb::Checkpoint) if owner_is_expected => {
+                Some(LeaseWrite::checkpoint(row, update.checkpoint.clone()?))
+            }
+            (Self::RenewByOwner, Verb::Renew) if owner_is_expected => Some(LeaseWrite::renew(row)),
+            _ => None,
+        }
+    }
+
+    /// The row that the store keeps instead of this one.
+    pub(super) fn kept(self, write: &LeaseWrite, before: Option<&Lease>, after: Option<Lease>) -> Option<Lease> {
+        match (before, after) {
+            (Some(before), Some(after)) if self == Self::TakeKeepsCounter && write.verb() == Verb::Take => {
+                Some(Lease { counter: before.counter, ..after })
+            }
+            (_, after) => after,
+        }
     }
 
     /// Whether the store only says that it applied this one.

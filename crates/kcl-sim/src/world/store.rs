@@ -133,7 +133,7 @@ impl StoreServer {
         let twisted = self.mutant.twisted(write, before.as_ref());
         let result = twisted.as_ref().unwrap_or(write).apply(before.as_ref());
         let applied = result.is_ok();
-        let after = result.ok().flatten();
+        let after = self.mutant.kept(write, before.as_ref(), result.ok().flatten());
         if applied {
             state.set(now, write.key(), after.clone());
         }

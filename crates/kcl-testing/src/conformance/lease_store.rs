@@ -3,7 +3,9 @@
 //! Each case gets a store of its own that is prepared and empty. Rows are compared without regard to the order of parents
 //! and children, which a backend may keep as sets.
 
-use kcl_core::{Checkpoint, ExtendedSequenceNumber, HashKeyRange, Lease, LeaseStore, PendingCheckpoint, SequenceNumber, Wall};
+use kcl_core::{
+    Checkpoint, ExtendedSequenceNumber, HashKeyRange, Lease, LeaseStore, PendingCheckpoint, SequenceNumber, TenureToken, Wall,
+};
 
 pub use self::create::{
     an_absent_row_is_none, create_is_rejected_with_the_row_that_exists, create_stores_every_attribute, create_stores_no_more,
@@ -21,7 +23,7 @@ pub use self::scan::{get_sees_the_last_write, scan_gives_every_row};
 pub use self::update::{
     checkpoint_ends_a_shard, checkpoint_stores_a_position, prepare_checkpoint_keeps_the_position,
     prepare_checkpoint_replaces_the_earlier_one, release_removes_the_owner, renew_adds_one, take_from_nobody_is_no_switch,
-    take_from_oneself_is_no_switch, take_sets_the_owner_and_ends_a_hand_over,
+    take_from_oneself_is_no_switch, take_sets_the_owner_and_ends_a_hand_over, the_token_of_a_take_stays_until_the_next,
 };
 
 mod create;
@@ -72,6 +74,7 @@ macro_rules! lease_store_conformance {
             take_sets_the_owner_and_ends_a_hand_over
             take_from_nobody_is_no_switch
             take_from_oneself_is_no_switch
+            the_token_of_a_take_stays_until_the_next
             checkpoint_stores_a_position
             checkpoint_ends_a_shard
             prepare_checkpoint_keeps_the_position
@@ -127,6 +130,7 @@ fn full(key: &str) -> Lease {
         hash_range: HashKeyRange::new(1 << 100, u128::MAX),
         checkpoint_owner: Some("owner-b".into()),
         latest_since: Some(Wall::from_unix_millis(1_704_067_200_123)),
+        tenure: Some(TenureToken::new(1 << 63)),
         ..Lease::new(key.into(), Checkpoint::TrimHorizon)
     }
 }

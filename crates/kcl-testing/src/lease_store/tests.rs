@@ -1,4 +1,4 @@
-use kcl_core::{Checkpoint, WorkerId};
+use kcl_core::{Checkpoint, TenureToken, WorkerId};
 
 use super::*;
 
@@ -30,7 +30,7 @@ async fn writes_are_counted_by_verb_and_outcome() {
     let create = LeaseWrite::create(lease("a"));
     assert_eq!(store.write(&create).await.unwrap(), WriteOutcome::Applied(lease("a")));
     assert_eq!(store.write(&create).await.unwrap(), WriteOutcome::Rejected { current: Some(lease("a")) });
-    let take = LeaseWrite::take(&lease("a"), &WorkerId::new("w"));
+    let take = LeaseWrite::take(&lease("a"), &WorkerId::new("w"), TenureToken::new(1));
     assert!(matches!(store.write(&take).await.unwrap(), WriteOutcome::Applied(row) if row.is_owned_by(&"w".into())));
     assert_eq!(store.writes_of(Verb::Create), WriteCount { applied: 1, rejected: 1 });
     assert_eq!(store.writes_of(Verb::Take), WriteCount { applied: 1, rejected: 0 });

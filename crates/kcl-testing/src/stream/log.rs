@@ -1,4 +1,4 @@
-use kcl_core::{ErrorKind, ReadError, ReadPosition, Record, SequenceNumber, Shard, Wall};
+use kcl_core::{ErrorKind, ReadError, ReadPosition, Record, SequenceNumber, Shard, ShardId, Wall};
 
 use super::filter::Moment;
 
@@ -10,6 +10,8 @@ pub(super) struct ShardLog {
     pub(super) end: Option<u64>,
     pub(super) opened: Moment,
     pub(super) closed: Option<Moment>,
+    /// The shards that follow it.
+    pub(super) children: Vec<ShardId>,
     pub(super) entries: Vec<(u64, Record)>,
 }
 
@@ -24,7 +26,7 @@ pub(super) struct Cursor {
 
 impl ShardLog {
     pub(super) const fn new(shard: Shard, start: u64, opened: Moment) -> Self {
-        Self { shard, start, end: None, opened, closed: None, entries: Vec::new() }
+        Self { shard, start, end: None, opened, closed: None, children: Vec::new(), entries: Vec::new() }
     }
 
     /// Where reading from `position` begins, at this moment. `next_number` has not been given out yet.

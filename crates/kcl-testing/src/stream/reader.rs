@@ -58,6 +58,5 @@ fn children(state: &State, log: &ShardLog) -> Vec<ChildShard> {
     if !state.children_named {
         return Vec::new();
     }
-    let follows = |child: &&ShardLog| child.shard.parents.contains(&log.shard.id);
-    state.logs.values().filter(follows).map(|child| ChildShard::from(&child.shard)).collect()
+    log.children.iter().filter_map(|child| state.logs.get(child)).map(|child| ChildShard::from(&child.shard)).collect()
 }

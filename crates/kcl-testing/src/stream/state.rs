@@ -62,6 +62,11 @@ impl State {
         let id = ShardId::from(format!("shardId-{:012}", self.next_shard));
         self.next_shard += 1;
         let start = self.take_number();
+        for parent in &parents {
+            if let Some(parent) = self.logs.get_mut(parent) {
+                parent.children.push(id.clone());
+            }
+        }
         let shard = Shard {
             id: id.clone(),
             parents,

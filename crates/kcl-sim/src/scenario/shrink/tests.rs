@@ -22,7 +22,7 @@ fn only_what_matters_is_left() {
         script = script.at(Duration::from_secs(nth), Action::Split(nth)).at(Duration::from_secs(nth), Action::Twin(nth));
     }
     let fails = |plan: &Plan| {
-        let twins = plan.actions.contains(&(Duration::from_secs(7), Action::Twin(7)));
+        let twins = plan.actions.iter().any(|(_, action)| *action == Action::Twin(7));
         twins && plan.options.workers >= 3 && plan.store.decided.contains_key(&needed)
     };
     let (mut runs, mut last) = (0, None);
@@ -30,7 +30,7 @@ fn only_what_matters_is_left() {
     let report =
         shrink_by(script.plan(), "S0", 400, |progress| (runs, last) = (progress.runs, Some(progress.clone())), run).unwrap();
     let plan = report.plan;
-    assert_eq!(plan.actions, [(Duration::from_secs(7), Action::Twin(7))]);
+    assert_eq!(plan.actions.iter().map(|(_, action)| action).collect::<Vec<_>>(), [&Action::Twin(7)]);
     assert_eq!(plan.store.decided.keys().collect::<Vec<_>>(), [&needed]);
     assert_eq!((plan.options.workers, plan.options.shards), (3, 1));
     assert!(plan.options.chaos < Duration::from_secs(12), "chaos={:?}", plan.options.chaos);

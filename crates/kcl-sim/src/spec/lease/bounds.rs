@@ -30,8 +30,8 @@ pub struct Bounds {
     /// Whether other things may happen between the moment at which the store decides and the one at which its answer is
     /// heard. Without it, answers come at once or are lost.
     pub slow_answers: bool,
-    /// Whether a take that an older write of the same worker explains counts from when that one was sent.
-    pub strict_takes: bool,
+    /// Whether the two workers have one name, as a process and the one that was to replace it.
+    pub twins: bool,
 }
 
 impl Bounds {
@@ -50,7 +50,7 @@ impl Bounds {
         deletes: false,
         twice: false,
         slow_answers: false,
-        strict_takes: false,
+        twins: false,
     };
 
     /// One worker whose user does not wait for answers.
@@ -67,7 +67,7 @@ impl Bounds {
     };
 
     /// The worlds to search, by name.
-    pub const fn worlds(size: Size) -> [(&'static str, Self); 6] {
+    pub const fn worlds(size: Size) -> [(&'static str, Self); 7] {
         let (plain, others, crashes, in_flight, late) = match size {
             Size::Small => (2, 2, 0, 1, 0),
             Size::Ci => (4, 2, 1, 2, 1),
@@ -77,6 +77,7 @@ impl Bounds {
         let alone = Self { workers: 1, crashes: 0, releases: false, ..base };
         [
             ("plain", Self { counter: plain, ..Self::PLAIN }),
+            ("twins", Self { twins: true, ..base }),
             ("answers that are slow and come twice", Self { slow_answers: true, twice: true, ..base }),
             ("pauses", Self { pauses: 1, ..base }),
             ("finished rows", Self { describes: true, deletes: true, in_flight, ..base }),
@@ -99,4 +100,6 @@ pub enum Mutant {
     RowCreatedAgain,
     /// M7: a checkpoint whose answer was lost is confirmed by owner and counter.
     ConfirmedByOwnerAndCounter,
+    /// M33: all takes have one token: one whose answer was lost is confirmed by owner and counter.
+    OneToken,
 }

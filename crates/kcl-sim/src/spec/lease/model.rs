@@ -15,7 +15,7 @@ mod network;
 mod step;
 mod text;
 
-/// Names of the two workers.
+/// Names of the two workers; twins have the first one's.
 const NAMES: [&str; 2] = ["a", "b"];
 /// No row, or no flight.
 const NONE: u32 = u32::MAX;
@@ -108,7 +108,7 @@ impl LeaseModel {
             mutant,
             watched: rules.iter().fold(0, |bits, rule| bits | rule.bit()),
             seeks_goal: false,
-            names: NAMES.map(WorkerId::from),
+            names: if bounds.twins { [NAMES[0]; 2] } else { NAMES }.map(WorkerId::from),
             rows: Interner::default(),
             workers: Interner::default(),
             flights: Interner::default(),

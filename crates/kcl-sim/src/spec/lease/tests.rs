@@ -56,14 +56,11 @@ fn m7_a_checkpoint_confirmed_by_owner_and_counter() {
     assert_eq!(caught(bounds, Mutant::ConfirmedByOwnerAndCounter, &Rule::ALL), ("S9".to_owned(), 9));
 }
 
-/// A known limit of the drivers' rule for takes, asserted as it is: a take whose answer is lost is confirmed by the row,
-/// which an older take of the same worker may have written. The tenure then counts from the newer one. Two lost takes
-/// are needed, the first of which arrives after the second was sent.
+/// Without tokens of its own, a take whose answer was lost is confirmed by one of the twin, or by an older one that arrives
+/// after it was sent.
 #[test]
-fn a_take_that_an_older_one_explains_counts_from_the_newer() {
-    let bounds = Bounds { strict_takes: true, ..Bounds::PLAIN };
-    let outcome = search(&LeaseModel::watching(bounds, None, &Rule::ALL));
-    let (invariant, trace) = outcome.violation().unwrap();
-    assert!(invariant.starts_with("P5"), "{outcome}");
-    assert_eq!(trace.steps.len(), 7, "{outcome}");
+fn m33_takes_that_share_a_token() {
+    let bounds = Bounds { twins: true, crashes: 0, ..Bounds::PLAIN };
+    assert_eq!(caught(bounds, Mutant::OneToken, &[Rule::S7]), ("S7".to_owned(), 5));
+    assert_eq!(caught(Bounds::PLAIN, Mutant::OneToken, &[Rule::P5]), ("P5".to_owned(), 7));
 }

@@ -1,5 +1,7 @@
 use futures_util::future::join_all;
-use kcl_core::{Checkpoint, HashKeyRange, Lease, LeaseKey, LeaseStore, LeaseWrite, PendingCheckpoint, WorkerId, WriteOutcome};
+use kcl_core::{
+    Checkpoint, HashKeyRange, Lease, LeaseKey, LeaseStore, LeaseWrite, PendingCheckpoint, TenureToken, WorkerId, WriteOutcome,
+};
 
 use super::{at, bare, full};
 use crate::conformance::check::{applied, canonical, get, write};
@@ -23,7 +25,7 @@ pub async fn concurrent_takes_have_one_winner(store: &dyn LeaseStore) {
     let mut row = applied(store, &LeaseWrite::create(bare("a"))).await;
     for round in 0..5 {
         let workers = (0..8).map(|worker| WorkerId::from(format!("worker-{round}-{worker}")));
-        let takes: Vec<_> = workers.map(|worker| LeaseWrite::take(&row, &worker)).collect();
+        let takes: Vec<_> = (1..).zip(workers).map(|(n, worker)| LeaseWrite::take(&row, &worker, TenureToken::new(n))).collect();
         let taken = winner(join_all(takes.iter().map(|take| write(store, take))).await);
         assert_eq!(taken.counter, row.counter.next());
         assert_eq!(get(store, &row.key).await.as_ref(), Some(&taken));
@@ -101,7 +103,10 @@ impl Draw {
         let key = LeaseKey::from(key);
         match self.below(9) {
             0 => LeaseWrite::renew(&seen),
-            1 | 2 => LeaseWrite::take(&seen, &WorkerId::new(["owner-a", "owner-b"][self.below(2)])),
+            1 | 2 => {
+                let owner = WorkerId::new(["owner-a", "owner-b"][self.below(2)]);
+                LeaseWrite::take(&seen, &owner, TenureToken::new([0, 1, u64::MAX][self.below(3)]))
+            }
             3 => LeaseWrite::checkpoint(&seen, self.position()),
             4 => {
                 let state = [None, Some("state".into())][self.below(2)].clone();

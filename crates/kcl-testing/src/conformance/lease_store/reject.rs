@@ -1,4 +1,4 @@
-use kcl_core::{Checkpoint, HashKeyRange, Lease, LeaseCounter, LeaseStore, LeaseWrite, PendingCheckpoint};
+use kcl_core::{Checkpoint, HashKeyRange, Lease, LeaseCounter, LeaseStore, LeaseWrite, PendingCheckpoint, TenureToken};
 
 use super::{at, bare, full};
 use crate::conformance::check::{applied, must, rejected};
@@ -7,7 +7,7 @@ use crate::conformance::check::{applied, must, rejected};
 fn versioned(seen: &Lease) -> [LeaseWrite; 6] {
     [
         LeaseWrite::renew(seen),
-        LeaseWrite::take(seen, &"owner-c".into()),
+        LeaseWrite::take(seen, &"owner-c".into(), TenureToken::new(8)),
         LeaseWrite::checkpoint(seen, at(8)),
         LeaseWrite::checkpoint(seen, Checkpoint::ShardEnd),
         LeaseWrite::prepare_checkpoint(seen, PendingCheckpoint { checkpoint: at(8), state: None }),

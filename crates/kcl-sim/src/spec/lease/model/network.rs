@@ -1,4 +1,4 @@
-use kcl_core::{Expectation, Lease, LeaseWrite, Mono, Verb};
+use kcl_core::{Change, Expectation, Lease, LeaseWrite, Mono, TenureToken, Verb};
 
 use super::step::Event;
 use super::{LeaseModel, NOBODY, NONE, State};
@@ -7,6 +7,10 @@ use crate::spec::lease::rule::Rule;
 use crate::spec::lease::store;
 use crate::spec::lease::tenure::{TAKE_SENT_AT, Tenure};
 use crate::spec::lease::worker::{Flight, Leg, Origin, Reply, Worker};
+
+fn token_of(write: &LeaseWrite) -> Option<TenureToken> {
+    if let Change::Update(update) = write.change() { update.tenure } else { None }
+}
 
 /// What is between the workers and the store, and what a worker does without holding the lease.
 impl LeaseModel {
@@ -44,9 +48,26 @@ impl LeaseModel {
         state.latest = if flight.origin == Origin::Current { flight.worker } else { NOBODY };
     }
 
+    /// The lowest token that nobody knows of any more. Drawing from all numbers comes to the same, and does not end.
+    fn new_token(&self, state: &State) -> TenureToken {
+        let mut known: Vec<Option<TenureToken>> = vec![self.row(state).and_then(|row| row.tenure)];
+        for &number in &state.workers {
+            known.push(match &*self.workers.value(number) {
+                Worker::Idle | Worker::Taking => None,
+                Worker::Unsure(take) => token_of(take),
+                Worker::Holding(tenure) => tenure.held.lease().tenure,
+            });
+        }
+        for &number in state.flights.iter().filter(|number| **number != NONE) {
+            known.push(token_of(&self.flights.value(number).write));
+        }
+        let is_new = |token: &TenureToken| self.mutant == Some(Mutant::OneToken) || !known.contains(&Some(*token));
+        (0..).map(TenureToken::new).find(is_new).unwrap_or(TenureToken::new(u64::MAX))
+    }
+
     pub(super) fn take(&self, state: &mut State, worker: usize) -> Option<()> {
         let row = self.row(state)?;
-        let write = LeaseWrite::take(&row, &self.names[worker]);
+        let write = LeaseWrite::take(&row, &self.names[worker], self.new_token(state));
         state.workers[worker] = self.workers.number(Worker::Taking);
         let worker = u8::try_from(worker).ok()?;
         self.send(state, Flight { worker, origin: Origin::Current, write, leg: Leg::Out })
@@ -160,9 +181,10 @@ impl LeaseModel {
             self.forget(state, worker, false);
             return Some(());
         };
-        let is_older = usize::from(state.latest) != worker;
-        state.latest = u8::try_from(worker).ok()?;
-        let credited = if is_older && self.bounds.strict_takes { Mono::ZERO } else { TAKE_SENT_AT };
+        // What explains it is the latest take: not an older one of its own, and not one of its twin.
+        let is_its_own = usize::from(state.latest) == worker;
+        state.broken |= if is_its_own { 0 } else { Rule::S7.bit() };
+        let credited = if is_its_own { TAKE_SENT_AT } else { Mono::ZERO };
         state.workers[worker] = self.workers.number(self.gained(worker, row, credited));
         Some(())
     }
@@ -179,7 +201,7 @@ impl LeaseModel {
     /// Drops the writes that nobody waits for and that can never be applied: counters only grow (S8), so a version that
     /// is past does not come back. Not where a mutant applies them all the same.
     pub(super) fn forget_hopeless(&self, state: &mut State) {
-        if !matches!(self.mutant, None | Some(Mutant::ConfirmedByOwnerAndCounter)) {
+        if !matches!(self.mutant, None | Some(Mutant::ConfirmedByOwnerAndCounter | Mutant::OneToken)) {
             return;
         }
         let counter = (state.row != NONE).then(|| self.rows.value(state.row).counter);

@@ -1,0 +1,162 @@
+//! Shards: which are read, from where, and when.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use kcl_core::*;
+use kcl_runtime::*;
+use kcl_testing::MemoryStream;
+
+use crate::support::holder::at;
+use crate::support::{Recorder, World, pass, until};
+
+fn shard(id: &str, parents: &[&str], range: (u128, u128), open: bool) -> Shard {
+    Shard {
+        id: id.into(),
+        parents: parents.iter().map(|&parent| parent.into()).collect(),
+        hash_range: HashKeyRange { start: range.0, end: range.1 },
+        starting_sequence_number: None,
+        ending_sequence_number: (!open).then(|| 1.into()),
+    }
+}
+
+#[test]
+fn a_start_at_latest_never_creates_a_closed_shard_whose_children_have_rows() {
+    const HALF: u128 = u128::MAX / 2;
+    const QUARTER: u128 = HALF / 2;
+    let shards = [
+        shard("0", &[], (0, u128::MAX), false),
+        shard("1", &["0"], (0, HALF), true),
+        shard("2", &["0"], (HALF + 1, u128::MAX), false),
+        shard("3", &["2"], (HALF + 1, HALF + QUARTER), true),
+        shard("4", &["2"], (HALF + QUARTER + 1, u128::MAX), true),
+    ];
+    let now = Wall::from_unix_millis(1);
+    let created = |leases: &[Lease]| -> Vec<Lease> {
+        let leases: Vec<&Lease> = leases.iter().collect();
+        let writes = plan_shard_sync(&shards, &leases, StartStrategy::Latest, now);
+        let lease = |write: &LeaseWrite| match write.change() {
+            Change::Put(lease) => (**lease).clone(),
+            other => panic!("{other:?}"),
+        };
+        writes.iter().map(lease).collect()
+    };
+    let mut leases = created(&[]);
+    assert_eq!(leases.iter().map(|lease| lease.key.as_str()).collect::<Vec<_>>(), ["1", "3", "4"]);
+    leases[0].checkpoint = at(5);
+    assert_eq!(created(&leases), [], "shard 1 was read; that says nothing about 2, which the start left out");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_at_a_timestamp_delivers_nothing_older() {
+    let mut world = World::new(1);
+    world.put(0..5);
+    world.stream.advance(Duration::from_secs(3600));
+    let parent = world.stream.open_shards().remove(0);
+    world.stream.split(&parent).unwrap();
+    world.put(5..10);
+    world.stream.advance(Duration::from_secs(3600));
+    let start = MemoryStream::START.unix_millis() + 7_000_000;
+    world.config.management.start_strategy = StartStrategy::Timestamp(start);
+    let put = world.put(10..20);
+    let recorder = Recorder::new("a");
+    let worker = world.start(&recorder).await;
+    until("what was put after the timestamp", || put.is_subset(&recorder.distinct())).await;
+    assert_eq!(recorder.distinct(), put);
+    worker.shutdown().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stuck_processor_does_not_hold_back_the_children_of_the_shard_it_lost() {
+    let world = World::new(1);
+    let parent = world.stream.open_shards().remove(0);
+    let recorder = Recorder::new("a").before_record(|_, payload| {
+        let stuck = payload == "00000";
+        async move {
+            if stuck {
+                std::future::pending().await
+            }
+        }
+        .boxed()
+    });
+    let worker = world.start(&recorder).await;
+    world.put(0..1);
+    until("held", || world.owners().contains_key("a")).await;
+    pass(Duration::from_secs(1)).await;
+    // Another worker takes the lease, reads the shard to its end and creates the children.
+    let row = world.lease(&parent);
+    let mut taken = LeaseWrite::take(&row, &"java".into(), TenureToken::new(1)).apply(Some(&row)).unwrap().unwrap();
+    let children = world.stream.split(&parent).unwrap();
+    taken.checkpoint = Checkpoint::ShardEnd;
+    taken.children = children.to_vec();
+    world.store.put(taken);
+    for child in &children {
+        let mut lease = Lease::new(LeaseKey::of_shard(child), Checkpoint::TrimHorizon);
+        lease.parents = vec![parent.clone()];
+        world.store.put(lease);
+    }
+    let put = world.put(10..30);
+    until("the children are read", || recorder.distinct() == put).await;
+    drop(worker);
+}
+
+/// A stream whose listings become incomplete.
+struct Partial(MemoryStream, Arc<AtomicBool>, ShardId);
+
+#[async_trait::async_trait]
+impl StreamReader for Partial {
+    async fn list_shards(&self, filter: ShardFilter) -> Result<Vec<Shard>, ReadError> {
+        let mut shards = self.0.list_shards(filter).await?;
+        if self.1.load(Ordering::SeqCst) {
+            shards.retain(|shard| shard.id == self.2);
+        }
+        Ok(shards)
+    }
+
+    async fn open(&self, shard: &ShardId, position: &ReadPosition) -> Result<Box<dyn ShardReader>, ReadError> {
+        self.0.open(shard, position).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listing_that_is_known_to_be_incomplete_proves_nothing_about_parents() {
+    let world = World::new(1);
+    let parent = world.stream.open_shards().remove(0);
+    world.put(0..5);
+    let [child, other] = world.stream.split(&parent).unwrap();
+    let mut led = Lease::new(LeaseKey::of_shard(&other), Checkpoint::TrimHorizon);
+    led.owner = Some("0-leader".into());
+    led.parents = vec![parent.clone()];
+    world.store.put(led);
+    let elsewhere = Lease { owner: Some("0-leader".into()), ..Lease::new("some-other-shard".into(), at(1)) };
+    world.store.put(elsewhere);
+    let partial = Arc::new(AtomicBool::new(false));
+    let stream = Partial(world.stream.clone(), Arc::clone(&partial), child.clone());
+    let recorder = Recorder::new("a");
+    let env = TokioEnv::on_current_runtime();
+    let worker = world.start_on(&recorder, world.store.clone(), stream, env).await.unwrap();
+    pass(Duration::from_secs(2)).await;
+    partial.store(true, Ordering::SeqCst);
+    // The parent's row was lost; a leader that is not this worker will see to that.
+    let row = Lease { parents: vec![parent.clone()], ..Lease::new(LeaseKey::of_shard(&child), Checkpoint::TrimHorizon) };
+    world.store.put(row);
+    pass(Duration::from_secs(8)).await;
+    assert!(world.owners().contains_key("a"), "the child is held");
+    assert_eq!(recorder.events_of(&child), [], "and waits: nobody has read its parent (S4)");
+    worker.shutdown().await.unwrap();
+}
+
+#[test]
+fn a_long_history_of_resharding_is_planned_in_time_and_stack() {
+    let parents: Vec<String> = (0..10_000).map(|number| number.to_string()).collect();
+    let chain: Vec<Shard> = (0..10_000)
+        .map(|number| {
+            let parent: Vec<&str> = if number == 0 { vec![] } else { vec![&parents[number - 1]] };
+            shard(&parents[number], &parent, (0, u128::MAX), number == 9_999)
+        })
+        .collect();
+    let writes = plan_shard_sync(&chain, &[], StartStrategy::Oldest, Wall::from_unix_millis(1));
+    assert_eq!(writes.len(), 1);
+}

@@ -1,0 +1,76 @@
+//! The simulator, with the wire that a simulation trips over if it looks at the real world.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::failure::Failure;
+use crate::{cargo, mutants, tree};
+
+/// The exit code of a process that the wire ended; see `tripwire.c`.
+const TRIPPED: i32 = 86;
+/// How many seeds the gate runs.
+const SEEDS: &str = "300";
+
+/// Runs the simulator with these arguments, optimised and with every assertion.
+pub(crate) fn run(arguments: &[&str]) -> Result<(), Failure> {
+    if let Some(("--mutants", rest)) = arguments.split_first().map(|(first, rest)| (*first, rest)) {
+        return mutants::run(rest);
+    }
+    let wire = wire()?;
+    let all = line(arguments);
+    match &wire {
+        Some(wire) => cargo::run_with(&all, "LD_PRELOAD", &wire.to_string_lossy()),
+        None => cargo::run(&all),
+    }
+}
+
+/// The gate: the wire works, and seeds that follow from the commit are clean.
+pub(crate) fn gate() -> Result<(), Failure> {
+    if let Some(wire) = wire()? {
+        control(&wire)?;
+    }
+    let head = Command::new("git").args(["rev-parse", "HEAD"]).current_dir(tree::root()).output();
+    // Without a repository, always the same seeds.
+    let base =
+        head.ok().filter(|output| output.status.success()).map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    run(&["--seeds", SEEDS, "--base", base.as_deref().map_or("none", str::trim)])
+}
+
+fn line<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+    let mut all = vec!["run", "--quiet", "--package", "kcl-sim", "--profile", "sim", "--"];
+    all.extend(arguments);
+    all
+}
+
+/// Compiles the wire, where there is one: it knows glibc only.
+fn wire() -> Result<Option<PathBuf>, Failure> {
+    if !cfg!(all(target_os = "linux", target_env = "gnu")) {
+        return Ok(None);
+    }
+    let source = tree::root().join("crates/kcl-sim/tripwire.c");
+    let wire = tree::root().join("target/tripwire.so");
+    std::fs::create_dir_all(tree::root().join("target"))
+        .map_err(|error| Failure::new(format!("cannot make the target folder: {error}")))?;
+    let status = Command::new("cc")
+        .args(["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-o"])
+        .args([&wire, &source])
+        .args(["-ldl", "-lpthread"])
+        .status()
+        .map_err(|error| Failure::new(format!("cannot run cc, which compiles the tripwire: {error}")))?;
+    if status.success() { Ok(Some(wire)) } else { Err(Failure::new("the tripwire does not compile")) }
+}
+
+/// What the wire must not let pass.
+fn control(wire: &std::path::Path) -> Result<(), Failure> {
+    for forbidden in ["clock", "sleep", "randomness"] {
+        let mut command = cargo::command(&line(&["--trip", forbidden]));
+        let output = command.env("LD_PRELOAD", wire).env("TRIPWIRE_STRICT", "1").output();
+        let output = output.map_err(|error| Failure::new(format!("cannot run the simulator: {error}")))?;
+        if output.status.code() != Some(TRIPPED) {
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            return Err(Failure::new(format!("the tripwire let something pass: forbidden={forbidden} {said}")));
+        }
+    }
+    println!("the tripwire works");
+    Ok(())
+}
