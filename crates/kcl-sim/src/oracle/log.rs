@@ -94,7 +94,9 @@ impl Log {
     }
 
     pub(super) fn take(self, node: usize, shard: &str) -> Self {
-        self.write(node, &shard.into(), |row| LeaseWrite::take(row, &WorkerId::new(format!("w{node}"))))
+        self.write(node, &shard.into(), |row| {
+            LeaseWrite::take(row, &WorkerId::new(format!("w{node}")), kcl_core::TenureToken::new(1))
+        })
     }
 
     pub(super) fn renew(self, node: usize, shard: &str) -> Self {

@@ -11,7 +11,7 @@ use super::seen::{batches, first_write, is_end, process, when, writes};
 
 /// Two shards, so that both workers have one; one is split, and one worker stops.
 fn busy() -> Script {
-    Script::new().shards(2).chaos(secs(140)).at(secs(25), Action::Split(0)).at(secs(60), Action::Stop(1))
+    Script::new().shards(2).chaos(secs(260)).at(secs(25), Action::Split(0)).at(secs(60), Action::Stop(1))
 }
 
 fn told(report: &Report, verb: Verb, kind: ErrorKind) -> bool {
@@ -68,7 +68,7 @@ fn the_lost_answer_of_an_end_does_no_harm() {
 /// The renewal is applied six seconds after it was sent. Its sender cannot know; its lease counts from the one before.
 #[test]
 fn a_late_applied_renewal_does_not_extend_the_deadline() {
-    let script = Script::new().shards(2).chaos(secs(100)).on(call(1, Verb::Renew, 12), Fate::DelayApply(secs(6)));
+    let script = Script::new().shards(2).chaos(secs(120)).on(call(1, Verb::Renew, 12), Fate::DelayApply(secs(6)));
     let sent =
         when(&script.run(), secs(0), |event| matches!(event, Event::Fault(_, _, 12, Fate::DelayApply(_)))).expect("it is sent");
     let script = script.at(sent + Duration::from_millis(1), Action::Cut(0, secs(30)));
@@ -82,7 +82,9 @@ fn a_late_applied_renewal_does_not_extend_the_deadline() {
     let before =
         writes(&report).filter(|(at, write)| *at < sent && write.node == me && *write.write.key() == key && write.applied);
     let credited = before.last().map(|(_, write)| write.sent).expect("there was one before");
-    let begun = batches(&report, me, credited + secs(9), sent + secs(30));
+    let joined = when(&report, sent, |event| *event == Event::Joined(me)).expect("the cut ends");
+    assert!(joined > sent + secs(10));
+    let begun = batches(&report, me, credited + secs(9), joined);
     let begun: Vec<_> = begun.into_iter().filter(|(_, tenure)| tenure.shard == key.shard_id()).collect();
     assert!(begun.is_empty(), "{begun:?}");
     assert!(!batches(&report, me, secs(0), credited + secs(9)).is_empty());
