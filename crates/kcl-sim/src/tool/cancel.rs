@@ -22,8 +22,7 @@ pub(crate) fn run(all: bool) -> bool {
     polls.iter().for_each(|(name, (tasks, polls))| println!("{name}: {tasks} tasks, {polls} polls"));
     let drops = cancel::drops(&targets, if all { ALL } else { SOME });
     let count = drops.len();
-    let tried = drops.clone();
-    let one = move |index: u64| usize::try_from(index).ok().and_then(|index| tried.get(index)).and_then(cancel::drop_at);
+    let one = move |index: u64| usize::try_from(index).ok().and_then(|index| drops.get(index)).and_then(cancel::drop_at);
     let (mut runs, mut failures) = (0_usize, BTreeMap::new());
     for failure in &Sweep::start(0..count as u64, one) {
         runs += 1;
