@@ -16,7 +16,8 @@ pub(crate) fn run(arguments: &[&str]) -> Result<(), Failure> {
     let edits = apply_all(&copy)?;
     println!("{edits} edits applied");
     let manifest = copy.join("Cargo.toml");
-    let target = tree::root().join("target");
+    // A folder of its own: cargo takes the crates of both workspaces for the same ones.
+    let target = tree::root().join("target/mutants-build");
     let (manifest, target) = (manifest.to_string_lossy(), target.to_string_lossy());
     let mut all = vec!["run", "--quiet", "--manifest-path", &manifest, "--target-dir", &target];
     all.extend(["--package", "kcl-sim", "--profile", "sim", "--", "--mutants"]);

@@ -82,7 +82,7 @@ impl LeaseCell {
         may_begin
     }
 
-    /// From now on nothing of this tenure is admitted any more: its processor has failed.
+    /// From now on nothing of this tenure is admitted any more: its processor has failed, or nobody renews its lease.
     pub(crate) fn close(&self) {
         self.state().closed = true;
     }

@@ -152,9 +152,16 @@ impl Consumer {
             self.shutdown.cancelled().await;
         };
         let alarm = race2(self.commands.closed(), race2(self.phases.changed(), race2(shutdown, sleep)));
-        let gone = matches!(alarm.await, crate::race::Either::First(()));
-        self.abandoned |= gone;
+        if matches!(alarm.await, crate::race::Either::First(())) {
+            self.abandon();
+        }
         Ok(())
+    }
+
+    /// The coordinator is gone, and with it the lease: no checkpoint is admitted any more, not even one that is stored.
+    fn abandon(&mut self) {
+        self.abandoned = true;
+        self.cell.close();
     }
 
     async fn initialize(&mut self) -> Result<(), ConsumerEnd> {

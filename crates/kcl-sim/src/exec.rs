@@ -10,7 +10,7 @@ mod schedule;
 mod sim;
 mod sleep;
 
-pub use self::core::{Cancel, Stuck};
+pub use self::core::{Cancel, Polled, Stuck};
 pub use clock::ClockSpec;
 pub use env::NodeEnv;
 pub use node::NodeId;

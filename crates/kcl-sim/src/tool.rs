@@ -1,8 +1,10 @@
 //! The command line.
 
 mod arguments;
+mod cancel;
 mod mutants;
 mod one;
+mod shrink;
 mod spec;
 mod sweep;
 mod trip;
@@ -14,6 +16,8 @@ pub(crate) use arguments::{Command, USAGE, parse};
 pub(crate) fn run(command: &Command) -> ExitCode {
     let clean = match command {
         Command::One { seed, log } => one::run(*seed, *log),
+        Command::Cancel { all } => cancel::run(*all),
+        Command::Shrink { seed, invariant } => shrink::run(*seed, invariant.as_deref()),
         Command::Mutants(only) => mutants::run(*only),
         Command::Spec(size) => spec::run(*size),
         Command::Trip(forbidden) => trip::run(*forbidden),

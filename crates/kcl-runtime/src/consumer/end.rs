@@ -23,7 +23,7 @@ impl Consumer {
         let tenancy = self.tenancy.clone();
         let command = Command::CreateChildren { tenancy, children, reply };
         if self.commands.send(command).await.is_err() {
-            self.abandoned = true;
+            self.abandon();
             return Ok(());
         }
         // Given up when the phase changes or the shutdown begins: asking again does no harm.

@@ -44,15 +44,32 @@ impl fmt::Display for Stuck {
 pub struct Cancel {
     /// Where it runs.
     pub node: NodeId,
-    /// Its name; the first task with it counts.
+    /// Its name.
     pub task: String,
+    /// The how many'th task of this name on the node, from 1.
+    pub nth: u32,
     /// Which poll does not happen any more, from 1.
     pub poll: u32,
+}
+
+/// How often a task was polled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Polled {
+    /// Where it runs.
+    pub node: NodeId,
+    /// Its name.
+    pub task: String,
+    /// The how many'th task of this name on the node, from 1.
+    pub nth: u32,
+    /// So often.
+    pub polls: u32,
 }
 
 pub(super) struct Task {
     pub(super) node: NodeId,
     pub(super) name: String,
+    /// The how many'th of this name on the node.
+    pub(super) nth: u32,
     /// Absent while it is polled.
     pub(super) future: Option<BoxFuture<'static, ()>>,
     pub(super) done: oneshot::Sender<TaskEnd>,
@@ -77,6 +94,10 @@ pub(super) struct Core {
     pub(super) polls: u64,
     pub(super) stuck: Option<Stuck>,
     pub(super) cancel: Option<Cancel>,
+    /// How often each task was polled, if anybody wants to know.
+    pub(super) polled: Option<BTreeMap<u64, Polled>>,
+    /// How many tasks of which name were started on nodes of workers.
+    names: BTreeMap<(NodeId, String), u32>,
     starved: Vec<Starved>,
 }
 
@@ -94,8 +115,19 @@ impl Core {
     pub(super) fn new(schedule: Schedule) -> Self {
         let nodes = vec![Node::new(super::ClockSpec::default())];
         let (tasks, timers) = (BTreeMap::new(), BTreeMap::new());
-        let now = Duration::ZERO;
-        Self { now, schedule, nodes, tasks, timers, last: 0, polls: 0, stuck: None, cancel: None, starved: Vec::new() }
+        let (now, names) = (Duration::ZERO, BTreeMap::new());
+        let (stuck, cancel, polled) = (None, None, None);
+        Self { now, schedule, nodes, tasks, timers, last: 0, polls: 0, stuck, cancel, polled, names, starved: Vec::new() }
+    }
+
+    /// One more task of this name on this node; those of the world are not counted.
+    pub(super) fn count_name(&mut self, node: NodeId, name: &str) -> u32 {
+        if node == NodeId::WORLD {
+            return 0;
+        }
+        let count = self.names.entry((node, name.to_owned())).or_default();
+        *count += 1;
+        *count
     }
 
     /// Moves to the next timer; everything that is due then.
@@ -137,7 +169,12 @@ impl Core {
             return CheckedOut::NotNow;
         }
         task.polls += 1;
-        let here = |cancel: &Cancel| cancel.node == task.node && cancel.task == task.name && cancel.poll == task.polls;
+        if let Some(polled) = &mut self.polled {
+            let new = || Polled { node: task.node, task: task.name.clone(), nth: task.nth, polls: 0 };
+            polled.entry(id).or_insert_with(new).polls = task.polls;
+        }
+        let is_task = |cancel: &Cancel| cancel.node == task.node && cancel.nth == task.nth && cancel.task == task.name;
+        let here = |cancel: &Cancel| cancel.poll == task.polls && is_task(cancel);
         if self.cancel.take_if(|cancel| here(cancel)).is_some() {
             return self.tasks.remove(&id).map_or(CheckedOut::NotNow, CheckedOut::Cancelled);
         }

@@ -13,7 +13,7 @@ use kcl_runtime::{SeededRng, TaskEnd};
 use rand::SeedableRng;
 use tokio::sync::oneshot;
 
-use super::core::{Cancel, CheckedOut, Core, Stuck, Task};
+use super::core::{Cancel, CheckedOut, Core, Polled, Stuck, Task};
 use super::node::{Node, NodeState};
 use super::ready::Ready;
 use super::schedule::{Policy, Schedule};
@@ -87,6 +87,21 @@ impl Sim {
         self.core().cancel = Some(cancel);
     }
 
+    /// Whether a task that was to be dropped has come to that poll.
+    pub fn has_cancelled(&self) -> bool {
+        self.core().cancel.is_none()
+    }
+
+    /// From now on counts the polls of every task.
+    pub fn count_polls(&self) {
+        self.core().polled.get_or_insert_default();
+    }
+
+    /// The polls that were counted, by task in the order of their start.
+    pub fn polled(&self) -> Vec<Polled> {
+        self.core().polled.iter().flat_map(|polled| polled.values().cloned()).collect()
+    }
+
     /// What a node's monotonic clock shows; zero if there is no such node.
     pub fn mono(&self, node: NodeId) -> Mono {
         let core = self.core();
@@ -130,8 +145,8 @@ impl Sim {
         let (done, end) = oneshot::channel();
         let mut core = self.core();
         core.last += 1;
-        let id = core.last;
-        core.tasks.insert(id, Task { node, name: name.to_owned(), future: Some(future), done, aborted: false, polls: 0 });
+        let (id, nth) = (core.last, core.count_name(node, name));
+        core.tasks.insert(id, Task { node, name: name.to_owned(), nth, future: Some(future), done, aborted: false, polls: 0 });
         drop(core);
         self.ready.push(id);
         (id, end)

@@ -127,7 +127,7 @@ fn a_clock_that_stops_in_suspend_fires_its_timers_late() {
 fn a_task_is_dropped_at_the_poll_that_was_named() {
     let sim = Sim::new(1);
     let env = NodeEnv::new(sim.clone(), sim.node(ClockSpec::default()));
-    sim.cancel_at(Cancel { node: NodeId(1), task: "sleeper".to_owned(), poll: 3 });
+    sim.cancel_at(Cancel { node: NodeId(1), task: "sleeper".to_owned(), nth: 1, poll: 3 });
     let seen = sim.run(HOUR, {
         let sim = sim.clone();
         async move {

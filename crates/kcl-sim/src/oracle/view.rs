@@ -22,12 +22,12 @@ impl<'a> Run<'a> {
     }
 
     /// The entry with which a part of the run begins; the end if it never did.
-    pub(super) fn stage(&self, stage: Stage) -> usize {
+    pub(crate) fn stage(&self, stage: Stage) -> usize {
         self.entries.iter().position(|entry| entry.event == Event::Enter(stage)).unwrap_or(self.entries.len())
     }
 
     /// The table before this entry.
-    pub(super) fn table(&self, before: usize) -> BTreeMap<LeaseKey, Lease> {
+    pub(crate) fn table(&self, before: usize) -> BTreeMap<LeaseKey, Lease> {
         let mut rows = BTreeMap::new();
         for entry in self.entries.iter().take(before) {
             apply(&mut rows, &entry.event);
@@ -51,7 +51,7 @@ impl<'a> Run<'a> {
     }
 
     /// The processes that are well at this entry, by name: running, not paused, and able to reach the store.
-    pub(super) fn core(&self, before: usize) -> BTreeMap<String, NodeId> {
+    pub(crate) fn core(&self, before: usize) -> BTreeMap<String, NodeId> {
         let mut names = BTreeMap::new();
         let mut unwell: BTreeMap<NodeId, u32> = BTreeMap::new();
         let mut change = |node: &NodeId, by: i64| {

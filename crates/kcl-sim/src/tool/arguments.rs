@@ -1,19 +1,25 @@
-pub(crate) const USAGE: &str = "\
-usage: [--seeds N] [--from S] [--base TEXT] [--minutes M]   runs seeds, by index; other base, other seeds; M ends it early
-       --seed 0x… [--log]                                   replays one
-       --mutants [--only N]                                 the known-bug list
-       --spec small|ci|nightly                              searches the specifications
-       --trip clock|sleep|randomness                        does what the tripwire must not let pass";
-
 use kcl_sim::spec::Size;
 
 use super::trip::Forbidden;
+
+pub(crate) const USAGE: &str = "\
+usage: [--seeds N] [--from S] [--base TEXT] [--minutes M]   runs seeds, by index; other base, other seeds; M ends it early
+       --seed 0x… [--log]                                   replays one
+       --shrink 0x… [--invariant S5]                        makes a failing one small, and writes it as a script
+       --cancel [--all]                                     drops a worker's tasks at their polls, one per run
+       --mutants [--only N]                                 the known-bug list
+       --spec small|ci|nightly                              searches the specifications
+       --trip clock|sleep|randomness                        does what the tripwire must not let pass";
 
 /// What the command line asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     /// One seed, and whether its whole log is wanted.
     One { seed: u64, log: bool },
+    /// A failing seed to be made small, and the invariant that it breaks, if not the first.
+    Shrink { seed: u64, invariant: Option<String> },
+    /// The cancellation sweep, over every poll or most of them.
+    Cancel { all: bool },
     /// The known-bug list, or one of it.
     Mutants(Option<u64>),
     /// The specifications.
@@ -24,33 +30,65 @@ pub(crate) enum Command {
     Sweep { base: u64, from: u64, seeds: u64, minutes: Option<u64> },
 }
 
+/// Which command it is.
+#[derive(Clone, Copy, Default)]
+enum Verb {
+    #[default]
+    Sweep,
+    One,
+    Shrink,
+    Cancel,
+    Mutants,
+    Spec(Size),
+    Trip(Forbidden),
+}
+
+/// What the options say, whatever the command makes of them.
+#[derive(Default)]
+struct Said {
+    verb: Verb,
+    seed: u64,
+    log: bool,
+    all: bool,
+    only: Option<u64>,
+    invariant: Option<String>,
+    base: u64,
+    from: u64,
+    seeds: Option<u64>,
+    minutes: Option<u64>,
+}
+
 pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Command, String> {
-    let (mut seed, mut log, mut trip, mut mutants, mut only, mut spec) = (None, false, None, false, None, None);
-    let (mut base, mut from, mut seeds, mut minutes) = (0, 0, 100, None);
+    let mut said = Said::default();
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or_else(|| format!("a value is missing: option={word}"));
         match word.as_str() {
-            "--log" => log = true,
-            "--seed" => seed = Some(number(&value()?)?),
-            "--seeds" => seeds = number(&value()?)?,
-            "--from" => from = number(&value()?)?,
-            "--mutants" => mutants = true,
-            "--only" => only = Some(number(&value()?)?),
-            "--spec" => spec = Some(size(&value()?)?),
-            "--trip" => trip = Some(value()?.parse()?),
-            "--minutes" => minutes = Some(number(&value()?)?),
-            "--base" => base = hash(&value()?),
+            "--seed" => (said.verb, said.seed) = (Verb::One, number(&value()?)?),
+            "--shrink" => (said.verb, said.seed) = (Verb::Shrink, number(&value()?)?),
+            "--cancel" => said.verb = Verb::Cancel,
+            "--mutants" => said.verb = Verb::Mutants,
+            "--spec" => said.verb = Verb::Spec(size(&value()?)?),
+            "--trip" => said.verb = Verb::Trip(value()?.parse()?),
+            "--log" => said.log = true,
+            "--all" => said.all = true,
+            "--only" => said.only = Some(number(&value()?)?),
+            "--invariant" => said.invariant = Some(value()?),
+            "--base" => said.base = hash(&value()?),
+            "--from" => said.from = number(&value()?)?,
+            "--seeds" => said.seeds = Some(number(&value()?)?),
+            "--minutes" => said.minutes = Some(number(&value()?)?),
             _ => return Err(format!("unknown option: option={word}")),
         }
     }
-    if let Some(size) = spec {
-        return Ok(Command::Spec(size));
-    }
-    Ok(match (trip, seed) {
-        (None, None) if mutants => Command::Mutants(only),
-        (Some(forbidden), _) => Command::Trip(forbidden),
-        (None, Some(seed)) => Command::One { seed, log },
-        (None, None) => Command::Sweep { base, from, seeds, minutes },
+    let Said { seed, log, all, only, invariant, base, from, seeds, minutes, .. } = said;
+    Ok(match said.verb {
+        Verb::Sweep => Command::Sweep { base, from, seeds: seeds.unwrap_or(100), minutes },
+        Verb::One => Command::One { seed, log },
+        Verb::Shrink => Command::Shrink { seed, invariant },
+        Verb::Cancel => Command::Cancel { all },
+        Verb::Mutants => Command::Mutants(only),
+        Verb::Spec(size) => Command::Spec(size),
+        Verb::Trip(forbidden) => Command::Trip(forbidden),
     })
 }
 

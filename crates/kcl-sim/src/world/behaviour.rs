@@ -32,11 +32,18 @@ pub(super) enum Whim {
     EndEarly,
     Detached,
     Twice,
+    /// The future of a checkpoint is dropped; then the checkpoint is made again.
+    GiveUp,
 }
 
 impl Behaviour {
     pub(super) fn duration(&self, seed: u64, tenure: u64, batch: u64) -> Duration {
         time_between(seed, Stream::Workload, (1, tenure, batch), Duration::ZERO, self.slowest)
+    }
+
+    /// How long a checkpoint is waited for that is given up: about as long as the store takes, or less.
+    pub(super) fn patience(seed: u64, tenure: u64, batch: u64) -> Duration {
+        time_between(seed, Stream::Workload, (6, tenure, batch), Duration::ZERO, Duration::from_millis(40))
     }
 
     pub(super) fn whim(&self, seed: u64, now: Duration, tenure: u64, batch: u64) -> Whim {
@@ -53,12 +60,13 @@ impl Behaviour {
         if !happens(4, self.misuses) {
             return Whim::None;
         }
-        match between(seed, Stream::Workload, (5, tenure, batch), 0, 4) {
+        match between(seed, Stream::Workload, (5, tenure, batch), 0, 5) {
             0 => Whim::CheckpointAhead,
             1 => Whim::CheckpointBack,
             2 => Whim::EndEarly,
             3 => Whim::Detached,
-            _ => Whim::Twice,
+            4 => Whim::Twice,
+            _ => Whim::GiveUp,
         }
     }
 }

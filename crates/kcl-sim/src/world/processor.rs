@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::FutureExt;
+use futures_util::future::select;
 use kcl_core::{
     Checkpoint, CheckpointError, Checkpointer, ExtendedSequenceNumber, KinesisClientRecord, ShardRecordProcessor,
     ShardRecordProcessorFactory,
@@ -123,7 +124,7 @@ impl Processor {
                 self.store_last().await;
                 self.store_last().await;
             }
-            Whim::None | Whim::Panic | Whim::Hang => {}
+            Whim::None | Whim::Panic | Whim::Hang | Whim::GiveUp => {}
         }
     }
 }
@@ -147,7 +148,12 @@ impl ShardRecordProcessor for Processor {
         // Processed from here on, also if the process is killed before the callback returns.
         self.of.trace.add(Event::Processed(self.teller.tenure.clone()));
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = last;
-        if batch.is_multiple_of(behaviour.checkpoint_every.max(1)) {
+        if whim == Whim::GiveUp {
+            let patience = sim.sleep(Behaviour::patience(sim.seed(), number, batch));
+            // What of it was under way still happens; the next checkpoint must be answered truthfully all the same.
+            drop(select(Box::pin(self.store_last()), Box::pin(patience)).await);
+        }
+        if whim == Whim::GiveUp || batch.is_multiple_of(behaviour.checkpoint_every.max(1)) {
             self.store_last().await;
         }
         if let Some(first) = first {
