@@ -79,7 +79,8 @@ impl Coordinator {
                 "taking leases from workers that have more"
             );
         }
-        self.read_rows(std::mem::take(&mut plan.reads));
+        let reads = self.row_reads.admit(now, std::mem::take(&mut plan.reads));
+        self.read_rows(reads);
         // At once by a worker that was invisible until now. One that sees nobody gives the others time to show up.
         let pause = if plan.held == 0 { Duration::ZERO } else { self.parts.timing.failover / 10 };
         self.takes.scan_after = (self.takes.pacing.admit(&mut plan) == NextRound::AfterScan).then_some(pause);
