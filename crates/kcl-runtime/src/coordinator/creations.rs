@@ -141,7 +141,12 @@ impl Coordinator {
     pub(super) fn send_creations(&mut self, now: Mono) {
         while self.creations.next_send().is_some_and(|moment| moment <= now) {
             let Some(write) = self.creations.next() else { return };
-            self.write_creation(write);
+            if self.is_held(write.key()) {
+                // The row is there, and its tenure writes it (protocol rule P3).
+                self.creations.exists(write.key());
+            } else {
+                self.write_creation(write);
+            }
         }
     }
 
