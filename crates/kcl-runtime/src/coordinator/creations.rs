@@ -79,7 +79,14 @@ impl Creations {
     }
 
     pub(super) fn next_send(&self) -> Option<Mono> {
-        (!self.waiting.is_empty() && self.in_flight.len() < AT_ONCE).then_some(self.not_before)
+        // While the store does not answer, one row tries it.
+        let at_once = if self.failures > 0 { 1 } else { AT_ONCE };
+        (!self.waiting.is_empty() && self.in_flight.len() < at_once).then_some(self.not_before)
+    }
+
+    /// Whether this row is on its way.
+    pub(super) fn is_under_way(&self, key: &LeaseKey) -> bool {
+        self.in_flight.contains(key)
     }
 
     /// Whether rows are on their way. Rows that cannot be created hold nothing up.
@@ -141,8 +148,8 @@ impl Coordinator {
     pub(super) fn send_creations(&mut self, now: Mono) {
         while self.creations.next_send().is_some_and(|moment| moment <= now) {
             let Some(write) = self.creations.next() else { return };
-            if self.is_held(write.key()) {
-                // The row is there, and its tenure writes it (protocol rule P3).
+            if self.is_held(write.key()) || self.takes.under_way.contains(write.key()) {
+                // The row is there, and another write of it is under way (protocol rule P3).
                 self.creations.exists(write.key());
             } else {
                 self.write_creation(write);

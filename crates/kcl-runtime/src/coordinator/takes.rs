@@ -94,8 +94,8 @@ impl Coordinator {
         while self.takes.under_way.len() < AT_ONCE
             && let Some(take) = self.takes.waiting.pop_front()
         {
-            // Found out meanwhile to be held: an earlier take's answer was lost.
-            if !self.tenures.contains_key(take.write.key()) {
+            // Found out meanwhile to be held: an earlier take's answer was lost. Or its creation is under way (P3).
+            if !self.tenures.contains_key(take.write.key()) && !self.creations.is_under_way(take.write.key()) {
                 self.write_take(take, false);
             }
         }
