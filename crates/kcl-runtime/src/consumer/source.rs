@@ -52,13 +52,18 @@ impl Source {
 impl Consumer {
     /// One read, given up when the phase changes or the shutdown begins: readers are cancel-safe.
     pub(super) async fn read(&mut self) -> Result<(), ConsumerEnd> {
-        let sent = self.now();
+        let mut sent = self.now();
         let result = {
-            let (source, parts, shard) = (&mut self.source, &self.parts, &self.info.shard_id);
+            let (source, parts, shard, sent) = (&mut self.source, &self.parts, &self.info.shard_id, &mut sent);
             let call = async {
                 let reader = match &mut source.reader {
                     Some(reader) => reader,
-                    None => source.reader.insert(parts.stream.open(shard, &source.position).await?),
+                    None => {
+                        let reader = parts.stream.open(shard, &source.position).await?;
+                        // What is paced are the reads: the opening took its time before.
+                        *sent = parts.env.now();
+                        source.reader.insert(reader)
+                    }
                 };
                 reader.next().await
             };

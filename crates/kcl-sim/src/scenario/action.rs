@@ -124,6 +124,8 @@ impl ActionKind {
             Self::Starve => Action::Starve(victim, draw(12, 0, 1_000), up_to(30)),
             Self::JumpWall => {
                 let ahead = i64::try_from(draw(13, 0, 14_400_000)).unwrap_or(0) - 7_200_000;
+                // No worker starts at a timestamp that is in the future by its own clock: it refuses that.
+                let ahead = if options.start.timestamp().is_some() { ahead.abs() } else { ahead };
                 Action::JumpWall(victim, ahead)
             }
             Self::ThrottleStore => Action::ThrottleStore(up_to(60)),
