@@ -14,7 +14,7 @@ use crate::scenario::Plan;
 use crate::world::Mutant;
 pub use list::KNOWN;
 pub use planted::Planted;
-pub use search::{Found, Rate, look_for, measure};
+pub use search::{Found, Rate, first_run, look_for, measure};
 
 /// Where a mutant lives.
 #[derive(Clone, Copy, Debug)]

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use super::{Home, Known, Runs, SWITCH};
 use crate::scenario::cancel::{self, Stride};
-use crate::scenario::{Plan, Sweep, seed_of, swarm};
+use crate::scenario::{Plan, Report, Sweep, seed_of, swarm};
 use crate::world::Mutant;
 
 /// Mutants have seeds of their own, always the same.
@@ -83,22 +83,38 @@ fn search(known: &Known, planted: &[super::Planted]) -> Found {
     Found { by: Some(names.join(", ")), after }
 }
 
-/// Starts so many runs of it; each gives the oracles that failed.
-fn start(known: &Known, runs: u64) -> Option<Sweep<Vec<String>>> {
-    let seam = match known.home {
+/// The first of its runs, to be looked at. `None` if it cannot be looked for here, or not in runs of the fleet.
+pub fn first_run(known: &Known) -> Option<Report> {
+    let mutant = seam(known)?;
+    let plan = match known.runs {
+        Runs::Swarm => Plan::draw(seed_of(BASE, 0)),
+        Runs::Directed(plan) => plan(seed_of(BASE, 0)),
+        Runs::Drops => return None,
+    };
+    Some(swarm::run(&Plan { mutant, ..plan }))
+}
+
+/// Turns the mutant on; what is wrong at the seam. `None` if that is not possible here.
+fn seam(known: &Known) -> Option<Mutant> {
+    match known.home {
         Home::Seam(mutant) => {
             SWITCH.inspect(|switch| switch(0));
-            mutant
+            Some(mutant)
         }
         Home::Source => {
             SWITCH?(known.number);
-            Mutant::Sound
+            Some(Mutant::Sound)
         }
-        Home::Specification(_) | Home::Schedules(_) | Home::WaitsFor(_) => return None,
-    };
+        Home::Specification(_) | Home::Schedules(_) | Home::WaitsFor(_) => None,
+    }
+}
+
+/// Starts so many runs of it; each gives the oracles that failed.
+fn start(known: &Known, runs: u64) -> Option<Sweep<Vec<String>>> {
+    let mutant = seam(known)?;
     let seeds = (0..runs).map(|index| seed_of(BASE, index));
     let judge = move |plan: Plan| {
-        let report = swarm::run(&Plan { mutant: seam, ..plan });
+        let report = swarm::run(&Plan { mutant, ..plan });
         report.violations.iter().map(|violation| violation.invariant.to_owned()).collect()
     };
     Some(match known.runs {

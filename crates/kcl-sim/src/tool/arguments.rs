@@ -7,7 +7,7 @@ usage: [--seeds N] [--from S] [--base TEXT] [--minutes M]   runs seeds, by index
        --seed 0x… [--log]                                   replays one
        --shrink 0x… [--invariant S5]                        makes a failing one small, and writes it as a script
        --cancel [--all]                                     drops a worker's tasks at their polls, one per run
-       --mutants [--only N] [--rates RUNS]                  the known-bug list, or in how many of so many runs each is found
+       --mutants [--only N] [--rates RUNS | --log]          the known-bug list; or how often each is found; or a run of each
        --spec small|ci|nightly                              searches the specifications
        --trip clock|sleep|randomness                        does what the tripwire must not let pass";
 
@@ -20,8 +20,8 @@ pub(crate) enum Command {
     Shrink { seed: u64, invariant: Option<String> },
     /// The cancellation sweep, over every poll or most of them.
     Cancel { all: bool },
-    /// The known-bug list, or one of it; or how often each is found in so many runs.
-    Mutants { only: Option<u64>, rates: Option<u64> },
+    /// The known-bug list, or one of it; or how often each is found in so many runs; or the log of a run.
+    Mutants { only: Option<u64>, rates: Option<u64>, log: bool },
     /// The specifications.
     Spec(Size),
     /// The control of the tripwire.
@@ -88,7 +88,7 @@ pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Command, 
         Verb::One => Command::One { seed, log },
         Verb::Shrink => Command::Shrink { seed, invariant },
         Verb::Cancel => Command::Cancel { all },
-        Verb::Mutants => Command::Mutants { only, rates },
+        Verb::Mutants => Command::Mutants { only, rates, log },
         Verb::Spec(size) => Command::Spec(size),
         Verb::Trip(forbidden) => Command::Trip(forbidden),
     })

@@ -1,6 +1,6 @@
 use std::time::Instant;
 
-use kcl_sim::mutants::{Home, KNOWN, Known, SWITCH, look_for, measure};
+use kcl_sim::mutants::{Home, KNOWN, Known, SWITCH, first_run, look_for, measure};
 
 /// Looks for every mutant that can be looked for here; whether all were found.
 #[allow(clippy::disallowed_methods, reason = "the tool tells its user how long it took")]
@@ -45,6 +45,16 @@ pub(crate) fn rates(only: Option<u64>, runs: u64) -> bool {
         }
     }
     true
+}
+
+/// Shows the first run of each; whether there was one.
+pub(crate) fn log(only: Option<u64>) -> bool {
+    let reports: Vec<_> = chosen(only).filter_map(first_run).collect();
+    for report in &reports {
+        report.entries.iter().for_each(|entry| println!("{entry}"));
+        report.violations.iter().for_each(|violation| println!("{violation}"));
+    }
+    !reports.is_empty()
 }
 
 fn chosen(only: Option<u64>) -> impl Iterator<Item = &'static Known> {
