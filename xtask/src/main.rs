@@ -11,6 +11,7 @@ mod deps;
 mod example;
 mod failure;
 mod mutants;
+mod nightly;
 mod sim;
 mod steps;
 mod tidy;
@@ -37,6 +38,7 @@ usage: cargo xtask VERB
   docs      the documentation builds without a warning
   examples  the examples build, and basic_consumer loses nothing in local mode
 
+  nightly   what takes longer than the gate may: [--minutes N] of seeds, and everything else
   fix       formats, and applies what clippy can mend by itself
   local     keeps the embedded Kinesis and DynamoDB servers running; arguments are passed on
   help      this text
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
         "ci" if rest.is_empty() => answer(steps::run_all()),
         "fix" if rest.is_empty() => answer(steps::fix()),
         "local" => answer(example::local(&rest)),
+        "nightly" => answer(nightly::run(&rest)),
         "sim" if !rest.is_empty() => answer(sim::run(&rest.iter().map(String::as_str).collect::<Vec<_>>())),
         name => match steps::named(name) {
             Some(step) if rest.is_empty() => answer(steps::run(&step)),

@@ -25,7 +25,7 @@ const GATE: [Step; 10] = [
 ];
 
 /// Runs what threads share under the schedule explorer. Its cfg would compile everything anew: it has a folder of its own.
-fn shuttle() -> Result<(), Failure> {
+pub(crate) fn shuttle() -> Result<(), Failure> {
     let tests = ["test", "--package", "kcl-runtime", "--lib", "--profile", "shuttle", "--", "schedules::"];
     cargo::run_with_cfg(&tests, "kcl_shuttle", "shuttle")
 }

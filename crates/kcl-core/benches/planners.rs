@@ -192,7 +192,7 @@ fn lineage(name: &str) {
     let pass = |n: usize| {
         let (leases, shards) = (ended(n), resharded(n));
         let held: Vec<&Lease> = leases.iter().filter(|lease| lease.checkpoint.is_shard_end()).collect();
-        time(|| (), |()| plan_cleanup(held.iter().copied(), &Lineage::new(&leases, Some(&shards))).len())
+        time(|| (), |()| plan_cleanup(held.iter().copied(), &Lineage::new(&leases, Some(&shards))).delete.len())
     };
     row(name, "a third is finished", pass);
     let gates = |n: usize| {

@@ -1,24 +1,52 @@
 use crate::{Lease, Lineage};
 
+/// Which finished leases may go.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CleanupPlan<'a> {
+    /// Those to delete, in the order they were given; older generations go first by the rule.
+    pub delete: Vec<&'a Lease>,
+    /// Whether only a listing of the stream can tell about others.
+    pub needs_listing: bool,
+}
+
 /// Which of the leases that this worker holds may be deleted: finished, with every child's row there and read past
 /// its start, and without a parent's row (`LeaseCleanupManager.java`).
 ///
 /// Where the children are not known the shard must have left a complete listing of the stream, so that nothing can
-/// ever ask for it again. Returns the leases in the order they were given; older generations go first by the rule.
-pub fn plan_cleanup<'a>(held: impl IntoIterator<Item = &'a Lease>, lineage: &Lineage<'_>) -> Vec<&'a Lease> {
-    held.into_iter().filter(|lease| may_be_deleted(lease, lineage)).collect()
+/// ever ask for it again. Where they are, no listing is asked for.
+pub fn plan_cleanup<'a>(held: impl IntoIterator<Item = &'a Lease>, lineage: &Lineage<'_>) -> CleanupPlan<'a> {
+    let mut plan = CleanupPlan::default();
+    for lease in held {
+        match judge(lease, lineage) {
+            Verdict::Delete => plan.delete.push(lease),
+            Verdict::NeedsListing => plan.needs_listing = true,
+            Verdict::Keep => {}
+        }
+    }
+    plan
 }
 
-fn may_be_deleted(lease: &Lease, lineage: &Lineage<'_>) -> bool {
+enum Verdict {
+    Delete,
+    NeedsListing,
+    Keep,
+}
+
+fn judge(lease: &Lease, lineage: &Lineage<'_>) -> Verdict {
     let parent_remains = lease.parents.iter().any(|parent| lineage.checkpoint(parent).is_some());
     if !lease.checkpoint.is_shard_end() || parent_remains {
-        return false;
+        return Verdict::Keep;
     }
     let mut children = lineage.children(&lease.key).peekable();
     if children.peek().is_none() {
-        return lineage.is_listed(&lease.key) == Some(false);
+        return match lineage.is_listed(&lease.key) {
+            Some(false) => Verdict::Delete,
+            Some(true) => Verdict::Keep,
+            None => Verdict::NeedsListing,
+        };
     }
-    children.all(|child| lineage.checkpoint(child).is_some_and(|checkpoint| !checkpoint.is_initial()))
+    let all_begun = children.all(|child| lineage.checkpoint(child).is_some_and(|checkpoint| !checkpoint.is_initial()));
+    if all_begun { Verdict::Delete } else { Verdict::Keep }
 }
 
 #[cfg(test)]
@@ -34,7 +62,29 @@ mod tests {
 
     fn deleted(leases: &[Lease], listing: Option<&[Shard]>) -> Vec<String> {
         let lineage = Lineage::new(leases, listing);
-        plan_cleanup(leases, &lineage).into_iter().map(|lease| lease.key.to_string()).collect()
+        plan_cleanup(leases, &lineage).delete.into_iter().map(|lease| lease.key.to_string()).collect()
+    }
+
+    #[test]
+    fn a_listing_is_asked_for_only_where_it_decides() {
+        let needs =
+            |leases: &[Lease], listing: Option<&[Shard]>| plan_cleanup(leases, &Lineage::new(leases, listing)).needs_listing;
+        let other = [shard("x")];
+        assert!(needs(&[lease("p", "SHARD_END", &[])], None), "no child is known");
+        assert!(!needs(&[lease("p", "SHARD_END", &[])], Some(&other)), "it is at hand");
+        assert!(!needs(&[lease("p", "SHARD_END", &[]), lease("c", "TRIM_HORIZON", &["p"])], None), "the child has to begin");
+        assert!(!needs(&[lease("g", "5", &[]), lease("p", "SHARD_END", &["g"])], None), "the parent has to go");
+        assert!(!needs(&[lease("p", "5", &[])], None), "not finished");
+    }
+
+    fn shard(id: &str) -> Shard {
+        Shard {
+            id: id.into(),
+            parents: vec![],
+            hash_range: HashKeyRange::FULL,
+            starting_sequence_number: None,
+            ending_sequence_number: None,
+        }
     }
 
     #[test]
@@ -57,13 +107,7 @@ mod tests {
 
     #[test]
     fn without_known_children_only_what_the_stream_has_forgotten() {
-        let other = [Shard {
-            id: "x".into(),
-            parents: vec![],
-            hash_range: HashKeyRange::FULL,
-            starting_sequence_number: None,
-            ending_sequence_number: None,
-        }];
+        let other = [shard("x")];
         let leases = [lease("p", "SHARD_END", &[])];
         assert!(deleted(&leases, None).is_empty());
         assert_eq!(deleted(&leases, Some(&other)), ["p"]);

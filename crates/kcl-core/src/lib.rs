@@ -37,7 +37,7 @@ mod tracker;
 
 pub use checkpoint::{Checkpoint, PendingCheckpoint};
 pub use checkpointer::{CheckpointError, CheckpointPort, Checkpointer, LeaseInfo, PreparedCheckpoint};
-pub use cleanup::plan_cleanup;
+pub use cleanup::{CleanupPlan, plan_cleanup};
 pub use config::{
     ConfigError, EnvironmentConfig, EnvironmentError, LeaseConfig, ManagementConfig, OnPanic, StartStrategy, WorkerConfig,
 };
@@ -60,7 +60,7 @@ pub use sequence::{ExtendedSequenceNumber, InvalidSequenceNumber, SequenceNumber
 pub use shard::{ChildShard, ReadPosition, Shard, ShardFilter};
 pub use shard_sync::{IncompleteListing, check_listing, child_lease, in_own_order, plan_shard_sync, rows_to_check};
 pub use stream_reader::{ShardEndEvent, ShardEvent, ShardReader, StreamReader};
-pub use take::{NextRound, PlannedTake, TakeInput, TakePacing, TakePlan, plan_takes};
+pub use take::{NextRound, PlannedTake, ReadPacing, TakeInput, TakePacing, TakePlan, plan_takes};
 pub use time::{Mono, Wall};
 pub use timing::{LeaseTiming, backoff};
 pub use tracker::{Admission, CheckpointTracker};

@@ -1,4 +1,5 @@
 mod pacing;
+mod reading;
 mod share;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,6 +10,7 @@ use rand::{Rng, RngExt};
 
 use crate::{Expectation, Lease, LeaseKey, LeaseWrite, Standing, TenureToken, WorkerId};
 pub use pacing::{NextRound, TakePacing};
+pub use reading::ReadPacing;
 use share::{Counts, share};
 
 /// What the planner of takes is told.

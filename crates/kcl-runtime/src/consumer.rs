@@ -127,6 +127,7 @@ impl Consumer {
                     self.cell.close();
                 }
                 if end == ConsumerEnd::ShardGone {
+                    self.cell.close();
                     // Its last call all the same; whether it panics makes no difference any more.
                     let _ = self.call_lease_lost().await;
                 }

@@ -17,7 +17,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
-use kcl_core::{LeaseKey, Mono, Observer, RequestId, Shard};
+use kcl_core::{LeaseKey, Mono, Observer, ReadPacing, RequestId, Shard};
 use rand::RngExt;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -55,6 +55,7 @@ pub(crate) struct Coordinator {
     takes: Takes,
     /// How many single rows are being read, and those that wait for it.
     rows_read: usize,
+    row_reads: ReadPacing,
     rows_to_read: VecDeque<LeaseKey>,
     /// Whether something has changed that a round of taking, or a held lease's gate, depends on.
     round_due: bool,
@@ -108,6 +109,7 @@ impl Coordinator {
             wake_ups: BTreeSet::new(),
             takes: Takes::default(),
             rows_read: 0,
+            row_reads: ReadPacing::new(parts.timing.renew),
             rows_to_read: VecDeque::new(),
             round_due: false,
             gates_due: false,

@@ -27,7 +27,7 @@ impl Coordinator {
                     if !children.is_empty() {
                         self.change(&tenancy.key, RowChange::Describe(children.into_iter().map(|child| child.id).collect()));
                     }
-                    self.creations.add_group(writes, reply);
+                    self.creations.add_group(self.now(), writes, reply);
                     self.send_creations(self.now());
                 }
             }

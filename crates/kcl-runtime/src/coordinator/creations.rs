@@ -14,9 +14,9 @@ const AT_ONCE: usize = 16;
 #[derive(Debug, Default)]
 pub(super) struct Creations {
     waiting: VecDeque<LeaseWrite>,
-    /// The keys of those that wait, and whether only a shard sync wants them.
-    keys: BTreeMap<LeaseKey, bool>,
-    in_flight: usize,
+    /// Those that wait or are on their way. Of one row there is never more than one (protocol rule P3).
+    wanted: BTreeMap<LeaseKey, Wanted>,
+    in_flight: BTreeSet<LeaseKey>,
     failures: u32,
     not_before: Mono,
     /// Who waits until rows exist, and for how many.
@@ -24,6 +24,15 @@ pub(super) struct Creations {
     last_group: u64,
     /// Which groups wait for a row.
     awaited: BTreeMap<LeaseKey, Vec<u64>>,
+}
+
+/// Who wants a row.
+#[derive(Clone, Copy, Debug)]
+struct Wanted {
+    /// Only a shard sync does.
+    planned: bool,
+    /// Since when.
+    since: Mono,
 }
 
 #[derive(Debug)]
@@ -34,16 +43,16 @@ struct Group {
 
 impl Creations {
     /// Adds rows that a shard sync calls for.
-    pub(super) fn add(&mut self, writes: impl IntoIterator<Item = LeaseWrite>) {
-        self.extend(writes, true);
+    pub(super) fn add(&mut self, now: Mono, writes: impl IntoIterator<Item = LeaseWrite>) {
+        self.extend(now, writes, true);
     }
 
-    fn extend(&mut self, writes: impl IntoIterator<Item = LeaseWrite>, planned: bool) {
+    fn extend(&mut self, now: Mono, writes: impl IntoIterator<Item = LeaseWrite>, planned: bool) {
         for write in writes {
-            match self.keys.get_mut(write.key()) {
-                Some(only_planned) => *only_planned &= planned,
+            match self.wanted.get_mut(write.key()) {
+                Some(wanted) => wanted.planned &= planned,
                 None => {
-                    self.keys.insert(write.key().clone(), planned);
+                    self.wanted.insert(write.key().clone(), Wanted { planned, since: now });
                     self.waiting.push_back(write);
                 }
             }
@@ -51,7 +60,7 @@ impl Creations {
     }
 
     /// Adds rows and answers `done` once all of them exist.
-    pub(super) fn add_group(&mut self, writes: Vec<LeaseWrite>, done: oneshot::Sender<()>) {
+    pub(super) fn add_group(&mut self, now: Mono, writes: Vec<LeaseWrite>, done: oneshot::Sender<()>) {
         let missing: BTreeSet<LeaseKey> = writes.iter().map(|write| write.key().clone()).collect();
         if missing.is_empty() {
             // Whoever asked may be gone.
@@ -66,25 +75,49 @@ impl Creations {
             groups.retain(|group| self.groups.get(group).is_some_and(|group| !group.done.is_closed()));
             groups.push(self.last_group);
         }
-        self.extend(writes, false);
+        self.extend(now, writes, false);
     }
 
     pub(super) fn next_send(&self) -> Option<Mono> {
-        (!self.waiting.is_empty() && self.in_flight < AT_ONCE).then_some(self.not_before)
+        // While the store does not answer, one row tries it.
+        let at_once = if self.failures > 0 { 1 } else { AT_ONCE };
+        (!self.waiting.is_empty() && self.in_flight.len() < at_once).then_some(self.not_before)
+    }
+
+    /// Whether this row is on its way.
+    pub(super) fn is_under_way(&self, key: &LeaseKey) -> bool {
+        self.in_flight.contains(key)
     }
 
     /// Whether rows are on their way. Rows that cannot be created hold nothing up.
     pub(super) fn are_settling(&self) -> bool {
-        self.in_flight > 0 || (!self.waiting.is_empty() && self.failures == 0)
+        !self.in_flight.is_empty() || (!self.waiting.is_empty() && self.failures == 0)
     }
 
     fn next(&mut self) -> Option<LeaseWrite> {
         let write = self.waiting.pop_front()?;
-        self.keys.remove(write.key());
+        self.in_flight.insert(write.key().clone());
         Some(write)
     }
 
+    /// A row could not be created, or nobody knows. It is tried again, unless that has gone on for `too_long` and nobody waits
+    /// for it: by then the row may have been created, finished and deleted, and has to be planned anew. Whether it is.
+    fn failed(&mut self, now: Mono, write: LeaseWrite, too_long: Duration) -> bool {
+        self.in_flight.remove(write.key());
+        let groups = self.awaited.get(write.key()).into_iter().flatten();
+        let is_awaited = groups.filter_map(|group| self.groups.get(group)).any(|group| !group.done.is_closed());
+        let is_old = self.wanted.get(write.key()).is_none_or(|wanted| now.since(wanted.since) >= too_long);
+        if is_old && !is_awaited {
+            self.wanted.remove(write.key());
+            return true;
+        }
+        self.waiting.push_back(write);
+        false
+    }
+
     fn exists(&mut self, key: &LeaseKey) {
+        self.in_flight.remove(key);
+        self.wanted.remove(key);
         for number in self.awaited.remove(key).unwrap_or_default() {
             let Some(group) = self.groups.get_mut(&number) else { continue };
             group.missing -= 1;
@@ -99,11 +132,15 @@ impl Creations {
 
     /// Forgets the rows that only a shard sync wants. Whether there were any.
     fn forget_planned(&mut self) -> bool {
-        let keys = &self.keys;
-        self.waiting.retain(|write| keys.get(write.key()) == Some(&false));
-        let before = self.keys.len();
-        self.keys.retain(|_, planned| !*planned);
-        self.keys.len() < before
+        let (wanted, before) = (&mut self.wanted, self.waiting.len());
+        self.waiting.retain(|write| {
+            let forgotten = wanted.get(write.key()).is_none_or(|wanted| wanted.planned);
+            if forgotten {
+                wanted.remove(write.key());
+            }
+            !forgotten
+        });
+        self.waiting.len() < before
     }
 }
 
@@ -111,14 +148,17 @@ impl Coordinator {
     pub(super) fn send_creations(&mut self, now: Mono) {
         while self.creations.next_send().is_some_and(|moment| moment <= now) {
             let Some(write) = self.creations.next() else { return };
-            self.creations.in_flight += 1;
-            self.write_creation(write);
+            if self.is_held(write.key()) || self.takes.under_way.contains(write.key()) {
+                // The row is there, and another write of it is under way (protocol rule P3).
+                self.creations.exists(write.key());
+            } else {
+                self.write_creation(write);
+            }
         }
     }
 
     pub(super) fn created(&mut self, write: LeaseWrite, result: Result<WriteOutcome, StoreError>) {
         let now = self.now();
-        self.creations.in_flight = self.creations.in_flight.saturating_sub(1);
         match result {
             Ok(outcome) => {
                 self.creations.failures = 0;
@@ -143,8 +183,8 @@ impl Coordinator {
                 self.creations.failures += 1;
                 self.creations.not_before =
                     now + backoff(self.creations.failures, Duration::from_millis(100), self.parts.timing.renew);
-                // A row that is wanted again meanwhile is created once more: that is found out, too.
-                self.creations.extend([write], false);
+                let too_long = self.parts.config.lease_cleanup_interval / 2;
+                self.sync_wanted |= self.creations.failed(now, write, too_long);
                 self.store_failed("create", error.into());
             }
         }

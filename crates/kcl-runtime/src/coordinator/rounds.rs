@@ -120,6 +120,7 @@ impl Coordinator {
     ) {
         let now = self.now();
         self.rows_read = self.rows_read.saturating_sub(1);
+        self.row_reads.answered(now, result.is_err());
         if unknown_take.is_some() {
             // Whatever the read says. If it failed the row expires under this worker's name, and is taken again then.
             self.takes.under_way.remove(key);
@@ -220,7 +221,7 @@ impl Coordinator {
         if !writes.is_empty() {
             tracing::info!(worker = %self.parts.me, shards = shards.len(), leases = writes.len(), "creating leases for shards");
         }
-        self.creations.add(in_own_order(writes, &mut self.rng));
+        self.creations.add(now, in_own_order(writes, &mut self.rng));
         self.send_creations(now);
     }
 
@@ -255,11 +256,13 @@ impl Coordinator {
         let leases = self.known_leases(now);
         let fresh = self.listing.as_ref().filter(|(at, _)| now.since(*at) < self.parts.config.lease_cleanup_interval);
         let lineage = Lineage::new(leases.iter().map(|lease| &**lease), fresh.map(|(_, shards)| shards.as_slice()));
-        let deletable: Vec<LeaseKey> = plan_cleanup(&finished, &lineage).into_iter().map(|lease| lease.key.clone()).collect();
-        if deletable.len() < finished.len() {
+        let plan = plan_cleanup(&finished, &lineage);
+        let (needs_listing, delete) = (plan.needs_listing, plan.delete.into_iter().map(|lease| lease.key.clone()));
+        let delete: Vec<LeaseKey> = delete.collect();
+        if needs_listing {
             self.request_listing(now);
         }
-        for key in deletable {
+        for key in delete {
             tracing::info!(worker = %self.parts.me, lease = %key, "deleting the lease of a finished shard");
             self.change(&key, RowChange::Delete);
         }

@@ -79,7 +79,8 @@ impl Coordinator {
                 "taking leases from workers that have more"
             );
         }
-        self.read_rows(std::mem::take(&mut plan.reads));
+        let reads = self.row_reads.admit(now, std::mem::take(&mut plan.reads));
+        self.read_rows(reads);
         // At once by a worker that was invisible until now. One that sees nobody gives the others time to show up.
         let pause = if plan.held == 0 { Duration::ZERO } else { self.parts.timing.failover / 10 };
         self.takes.scan_after = (self.takes.pacing.admit(&mut plan) == NextRound::AfterScan).then_some(pause);
@@ -93,8 +94,8 @@ impl Coordinator {
         while self.takes.under_way.len() < AT_ONCE
             && let Some(take) = self.takes.waiting.pop_front()
         {
-            // Found out meanwhile to be held: an earlier take's answer was lost.
-            if !self.tenures.contains_key(take.write.key()) {
+            // Found out meanwhile to be held: an earlier take's answer was lost. Or its creation is under way (P3).
+            if !self.tenures.contains_key(take.write.key()) && !self.creations.is_under_way(take.write.key()) {
                 self.write_take(take, false);
             }
         }

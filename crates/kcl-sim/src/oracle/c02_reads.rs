@@ -45,10 +45,14 @@ fn listings(run: &Run<'_>) -> Result<(), Finding> {
     let (quiet, end) = (run.stage(Stage::Quiet), run.stage(Stage::Shutdown));
     let (Some(from), Some(to)) = (run.entries.get(quiet), run.entries.get(end)) else { return Ok(()) };
     let time = to.at - from.at;
+    let core = run.core(quiet);
     let (mut listings, mut ends): (BTreeMap<NodeId, u32>, u32) = (BTreeMap::new(), 0);
     for entry in run.entries.iter().take(end).skip(quiet) {
         match &entry.event {
-            Event::Called(node, Api::List) => *listings.entry(*node).or_default() += 1,
+            // One that cannot reach the table takes itself for alone.
+            Event::Called(node, Api::List) if core.values().any(|well| well == node) => {
+                *listings.entry(*node).or_default() += 1;
+            }
             Event::Read(.., Some(_)) => ends += 1,
             _ => {}
         }

@@ -71,7 +71,13 @@ fn within(run: &Run<'_>, index: usize, (from, to): (Duration, Duration), times: 
     #[allow(clippy::cast_precision_loss, reason = "counts of rows and workers")]
     let (per_row, per_worker) = (keys.len().max(1) as f64 * often(run.renew()), workers.len().max(1) as f64 * often(run.scan()));
     for (kind, count) in counts {
-        let steady = if kind == Kind::Scan { per_worker } else { per_row };
+        #[allow(clippy::cast_precision_loss, reason = "a count of workers")]
+        let steady = match kind {
+            Kind::Write => per_row,
+            // Every worker tries one row now and then, also where there are fewer rows than workers.
+            Kind::Get => per_row.max(workers.len() as f64 * often(run.renew())),
+            Kind::Scan => per_worker,
+        };
         if f64::from(count) > steady * times {
             let what =
                 format!("{count} calls ({kind:?}) from {from:?} to {to:?} around a throttled store; {steady:.0} are usual");

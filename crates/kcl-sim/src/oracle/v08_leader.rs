@@ -1,4 +1,5 @@
-//! V8: in the quiet time exactly one worker lists the shards, and at least once per T_sync + X.
+//! V8: in the quiet time exactly one worker that is well lists the shards, and at least once per T_sync + X. One that cannot
+//! reach the table knows nothing of the others.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use crate::world::Api;
 pub(super) fn check(run: Run<'_>) -> Result<(), Finding> {
     let (quiet, end) = (run.stage(Stage::Quiet), run.stage(Stage::Shutdown));
     let (Some(from), Some(to)) = (run.entries.get(quiet), run.entries.get(end)) else { return Ok(()) };
+    let core = run.core(quiet);
     let mut last: BTreeMap<NodeId, Duration> = BTreeMap::new();
     let mut before = from.at;
     let most = run.slack(run.sync()) + run.x();
@@ -18,7 +20,9 @@ pub(super) fn check(run: Run<'_>) -> Result<(), Finding> {
         if entry.at > before + most {
             return Err((index, format!("nobody listed the shards for {:?}", to.at.min(entry.at) - before)));
         }
-        if let Event::Called(node, Api::List) = &entry.event {
+        if let Event::Called(node, Api::List) = &entry.event
+            && core.values().any(|well| well == node)
+        {
             before = entry.at;
             last.insert(*node, entry.at);
             if last.len() > 1 {

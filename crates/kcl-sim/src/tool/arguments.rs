@@ -27,7 +27,7 @@ pub(crate) enum Command {
     /// The control of the tripwire.
     Trip(Forbidden),
     /// Seeds by index, for at most so many minutes.
-    Sweep { base: u64, from: u64, seeds: u64, minutes: Option<u64> },
+    Sweep { base: u64, from: u64, seeds: Option<u64>, minutes: Option<u64> },
 }
 
 /// Which command it is.
@@ -84,7 +84,8 @@ pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Command, 
     }
     let Said { seed, log, all, only, rates, invariant, base, from, seeds, minutes, .. } = said;
     Ok(match said.verb {
-        Verb::Sweep => Command::Sweep { base, from, seeds: seeds.unwrap_or(100), minutes },
+        // Without any bound, a hundred.
+        Verb::Sweep => Command::Sweep { base, from, seeds: seeds.or(minutes.is_none().then_some(100)), minutes },
         Verb::One => Command::One { seed, log },
         Verb::Shrink => Command::Shrink { seed, invariant },
         Verb::Cancel => Command::Cancel { all },

@@ -20,18 +20,20 @@ struct Outcome {
 }
 
 /// Runs these seeds; whether all were clean, the same twice, and nothing stayed untried.
+/// Without a number of seeds: as many as the minutes allow.
 #[allow(clippy::disallowed_methods, reason = "the tool tells its user how long it took")]
-pub(crate) fn run(base: u64, from: u64, seeds: u64, minutes: Option<u64>) -> bool {
+pub(crate) fn run(base: u64, from: u64, seeds: Option<u64>, minutes: Option<u64>) -> bool {
+    let asked = seeds.unwrap_or(u64::MAX);
     let started = Instant::now();
     let limit = minutes.map(|minutes| Duration::from_secs(minutes * 60));
     let mut sum = Sum::default();
     let twice = move |index: u64| std::iter::repeat_n(seed_of(base, index), if index.is_multiple_of(TWICE) { 2 } else { 1 });
-    let results = Sweep::start((from..from.saturating_add(seeds)).flat_map(twice), outcome);
+    let results = Sweep::start((from..from.saturating_add(asked)).flat_map(twice), outcome);
     for outcome in &results {
         sum.add(outcome);
         let done = sum.traces.len() as u64;
         if done.is_multiple_of(PROGRESS) {
-            println!("{done} of {seeds} seeds, {} violations, {:?}", sum.failed, started.elapsed());
+            println!("{done} seeds, {} violations, {:?}", sum.failed, started.elapsed());
         }
         if limit.is_some_and(|limit| started.elapsed() > limit) {
             results.stop();
@@ -40,7 +42,7 @@ pub(crate) fn run(base: u64, from: u64, seeds: u64, minutes: Option<u64>) -> boo
     let took = started.elapsed().as_secs_f64();
     let done = sum.traces.len() as u64;
     println!("{}", sum.coverage);
-    println!("{done} of {seeds} seeds in {took:.0} s, {:.1} million polls, traces {:#018x}", sum.polls as f64 / 1e6, sum.hash());
+    println!("{done} seeds in {took:.0} s, {:.1} million polls, traces {:#018x}", sum.polls as f64 / 1e6, sum.hash());
     let untried = sum.coverage.untried();
     let complete = done < Coverage::NEEDS || untried.is_empty();
     if !complete {
@@ -48,7 +50,7 @@ pub(crate) fn run(base: u64, from: u64, seeds: u64, minutes: Option<u64>) -> boo
     }
     println!("{:#}, {} violations", sum.coverage, sum.failed);
     // A run that was cut short says little.
-    sum.failed == 0 && complete && done * 2 >= seeds
+    sum.failed == 0 && complete && done * 2 >= seeds.unwrap_or(0)
 }
 
 fn outcome(seed: u64) -> Outcome {

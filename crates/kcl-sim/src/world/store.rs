@@ -87,8 +87,10 @@ impl StoreServer {
     pub fn edit(&self, nth: u64, edit: Edit) {
         let now = self.sim.now();
         let mut state = self.state();
-        let unfinished = state.rows.values().filter(|row| !row.checkpoint.is_shard_end());
-        let rows: Vec<Lease> = unfinished.cloned().collect();
+        // What says that a deleted ancestor was finished stays: taken away, that one would be read again, as it should be.
+        let is_proof = |row: &Lease| row.parents.iter().any(|parent| !state.rows.contains_key(&LeaseKey::of_shard(parent)));
+        let editable = |row: &&Lease| !row.checkpoint.is_shard_end() && (edit == Edit::Free || !is_proof(row));
+        let rows: Vec<Lease> = state.rows.values().filter(editable).cloned().collect();
         let Some(count) = u64::try_from(rows.len()).ok().filter(|count| *count > 0) else { return };
         let Some(before) = rows.get(usize::try_from(nth % count).unwrap_or(0)).cloned() else { return };
         let after = match edit {

@@ -115,7 +115,7 @@ impl LineageModel {
                 let leases = Self::leases(&state.rows, names_children);
                 [None, Some(complete.as_slice())].into_iter().any(|listing| {
                     let held = leases.iter().filter(|lease| number(&lease.key) == Some(shard));
-                    !plan_cleanup(held, &Lineage::new(&leases, listing)).is_empty()
+                    !plan_cleanup(held, &Lineage::new(&leases, listing)).delete.is_empty()
                 })
             })
         })
