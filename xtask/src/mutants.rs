@@ -1,5 +1,7 @@
 //! The source mutants: a copy of the crates with every edit of `crates/kcl-sim/mutants` applied, built and run.
 
+use std::collections::BTreeMap;
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -11,76 +13,107 @@ const CRATES: [&str; 5] = ["kcl-aggregation", "kcl-core", "kcl-runtime", "kcl-si
 
 /// Looks for every mutant of the list, with these further arguments.
 pub(crate) fn run(arguments: &[&str]) -> Result<(), Failure> {
-    let copy = tree::root().join("target/mutants");
-    copy_crates(&copy)?;
-    let edits = apply_all(&copy)?;
+    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| tree::root().join("target"), PathBuf::from);
+    let copy = target.join("mutants");
+    let mut files = files_of_crates()?;
+    let edits = apply_all(&mut files)?;
+    bring_up_to_date(&copy, &files)?;
     println!("{edits} edits applied");
     let manifest = copy.join("Cargo.toml");
     // A folder of its own: cargo takes the crates of both workspaces for the same ones.
-    let target = tree::root().join("target/mutants-build");
-    let (manifest, target) = (manifest.to_string_lossy(), target.to_string_lossy());
-    let mut all = vec!["run", "--quiet", "--manifest-path", &manifest, "--target-dir", &target];
+    let build = target.join("mutants-build");
+    let (manifest, build) = (manifest.to_string_lossy(), build.to_string_lossy());
+    let mut all = vec!["run", "--quiet", "--manifest-path", &manifest, "--target-dir", &build];
     all.extend(["--package", "kcl-sim", "--profile", "sim", "--", "--mutants"]);
     all.extend(arguments);
     cargo::run(&all)
 }
 
+/// Every file of the copy: its path there, and its text.
+type Files = BTreeMap<PathBuf, String>;
+
 fn failed(what: &str, path: &Path, error: &std::io::Error) -> Failure {
     Failure::new(format!("cannot {what}: path={} {error}", path.display()))
 }
 
-fn copy_crates(copy: &Path) -> Result<(), Failure> {
+/// The crates as they are. All their files are text.
+fn files_of_crates() -> Result<Files, Failure> {
     let root = tree::root();
-    if copy.exists() {
-        fs::remove_dir_all(copy).map_err(|error| failed("remove", copy, &error))?;
-    }
+    let mut files = Files::new();
     for name in CRATES {
-        copy_folder(&root.join("crates").join(name), &copy.join("crates").join(name))?;
+        add_folder(&mut files, &root, &Path::new("crates").join(name))?;
     }
     let manifest = tree::read(&root.join("Cargo.toml"))?.replace(r#""crates/*", "examples", "xtask""#, r#""crates/*""#);
-    write(&copy.join("Cargo.toml"), &manifest)?;
-    write(&copy.join("Cargo.lock"), &tree::read(&root.join("Cargo.lock"))?)
+    files.insert("Cargo.toml".into(), manifest);
+    files.insert("Cargo.lock".into(), tree::read(&root.join("Cargo.lock"))?);
+    Ok(files)
 }
 
-fn copy_folder(from: &Path, to: &Path) -> Result<(), Failure> {
-    fs::create_dir_all(to).map_err(|error| failed("make", to, &error))?;
-    for entry in fs::read_dir(from).map_err(|error| failed("read", from, &error))? {
-        let entry = entry.map_err(|error| failed("read", from, &error))?;
-        let (path, target) = (entry.path(), to.join(entry.file_name()));
+fn add_folder(files: &mut Files, root: &Path, folder: &Path) -> Result<(), Failure> {
+    let from = root.join(folder);
+    for entry in fs::read_dir(&from).map_err(|error| failed("read", &from, &error))? {
+        let entry = entry.map_err(|error| failed("read", &from, &error))?;
+        let (path, inside) = (entry.path(), folder.join(entry.file_name()));
         if path.is_dir() {
-            copy_folder(&path, &target)?;
+            add_folder(files, root, &inside)?;
         } else {
-            fs::copy(&path, &target).map_err(|error| failed("copy", &path, &error))?;
+            files.insert(inside, tree::read(&path)?);
         }
     }
     Ok(())
 }
 
-fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    fs::write(path, text).map_err(|error| failed("write", path, &error))
+/// Writes what is not there yet and removes what is there no more. A file that stays as it was is not touched, so that only
+/// what changed is built again.
+fn bring_up_to_date(copy: &Path, files: &Files) -> Result<(), Failure> {
+    let mut there = Files::new();
+    if copy.exists() {
+        add_folder(&mut there, copy, Path::new(""))?;
+    }
+    // Cargo writes to this one.
+    there.remove(Path::new("Cargo.lock"));
+    for path in there.keys().filter(|path| !files.contains_key(*path)) {
+        let path = copy.join(path);
+        fs::remove_file(&path).map_err(|error| failed("remove", &path, &error))?;
+    }
+    for (path, text) in files.iter().filter(|(path, text)| there.get(*path) != Some(text)) {
+        let path = copy.join(path);
+        let folder = path.parent().unwrap_or(copy);
+        fs::create_dir_all(folder).map_err(|error| failed("make", folder, &error))?;
+        fs::write(&path, text).map_err(|error| failed("write", &path, &error))?;
+    }
+    Ok(())
 }
 
-fn apply_all(copy: &Path) -> Result<usize, Failure> {
-    let folder = tree::root().join("crates/kcl-sim/mutants");
-    let entries = fs::read_dir(&folder).map_err(|error| failed("read", &folder, &error))?;
-    let mut files: Vec<PathBuf> = entries.filter_map(Result::ok).map(|entry| entry.path()).collect();
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "edit"));
-    files.sort();
-    let switch = tree::read(&folder.join("switch.rs"))?;
-    write(&copy.join("crates/kcl-core/src/mutant.rs"), &switch)?;
-    let mut count = 0;
-    for file in files {
-        for edit in parse(&tree::read(&file)?) {
-            let edit = edit.map_err(|why| Failure::new(format!("{why}: file={}", file.display())))?;
-            let path = copy.join(&edit.path);
-            let changed = apply(&tree::read(&path)?, &edit).map_err(|why| {
-                Failure::new(format!("a mutant does not apply any more: {why}: edit={} file={}", file.display(), edit.path))
-            })?;
-            write(&path, &changed)?;
-            count += 1;
+/// Applies every edit; how many there are. All that do not apply are told at once.
+fn apply_all(files: &mut Files) -> Result<usize, Failure> {
+    let folder = Path::new("crates/kcl-sim/mutants");
+    let switch = files.get(&folder.join("switch.rs")).cloned().unwrap_or_default();
+    files.insert("crates/kcl-core/src/mutant.rs".into(), switch);
+    let edits: Vec<(PathBuf, String)> = files
+        .iter()
+        .filter(|(path, _)| path.starts_with(folder) && path.extension().is_some_and(|extension| extension == "edit"))
+        .map(|(path, text)| (path.clone(), text.clone()))
+        .collect();
+    let (mut count, mut wrong) = (0, Vec::new());
+    for (named, text) in edits {
+        for edit in parse(&text) {
+            let applied = edit.and_then(|edit| {
+                let text = files.get_mut(Path::new(&edit.path)).ok_or("its file is not there")?;
+                *text = apply(text, &edit)?;
+                Ok(())
+            });
+            match applied {
+                Ok(()) => count += 1,
+                Err(why) => wrong.push(format!("{}: {why}", named.display())),
+            }
         }
     }
-    Ok(count)
+    if wrong.is_empty() {
+        Ok(count)
+    } else {
+        Err(Failure::new(format!("mutants that do not apply any more:\n{}", wrong.join("\n"))))
+    }
 }
 
 /// One replacement in one file.

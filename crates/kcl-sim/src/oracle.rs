@@ -23,6 +23,7 @@ mod s10_zombie_silence;
 mod s11_no_resurrection;
 mod s12_rows_stay;
 mod s13_coverage;
+mod s13_one_start;
 mod s14_finished;
 mod s15_callbacks;
 mod s16_duplicates;
@@ -93,6 +94,7 @@ const ORACLES: &[(&str, Oracle)] = &[
     ("S11", s11_no_resurrection::check),
     ("S12", s12_rows_stay::check),
     ("S13", s13_coverage::check),
+    ("S13", s13_one_start::check),
     ("S14", s14_finished::check),
     ("S10", s10_zombie_silence::check),
     ("S15", s15_callbacks::check),

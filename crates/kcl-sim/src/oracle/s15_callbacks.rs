@@ -1,7 +1,9 @@
-//! S15: `initialize` once; calls of a tenure never overlap; after `shard_ended` no records; `shutdown_requested` at most
+//! S15: `initialize` once for each take; calls of a tenure never overlap; after `shard_ended` no records; `shutdown_requested` at most
 //! once; `lease_lost` at most once and last, and a checkpoint in it answers that the lease is lost; nothing after a panic.
 
 use std::collections::{BTreeMap, BTreeSet};
+
+use kcl_core::{LeaseKey, Verb};
 
 use super::{Finding, Run};
 use crate::trace::{Answer, Call, Event, Tenure};
@@ -49,9 +51,18 @@ impl State {
 pub(super) fn check(run: Run<'_>) -> Result<(), Finding> {
     let mut tenures: BTreeMap<&Tenure, State> = BTreeMap::new();
     let mut after_loss = BTreeSet::new();
+    // The leases that a process took and did not initialize a processor for.
+    let mut taken = BTreeSet::new();
     for (index, entry) in run.entries.iter().enumerate() {
         match &entry.event {
+            Event::Write(write) if write.applied && write.write.verb() == Verb::Take => {
+                taken.insert((write.node, write.write.key().clone()));
+            }
             Event::Begin(tenure, call) => {
+                let of_take = (tenure.node, LeaseKey::of_shard(&tenure.shard));
+                if matches!(call, Call::Initialize(_)) && !taken.remove(&of_take) {
+                    return Err((index, format!("{tenure:?}: initialize begins without a take, or a second time after it")));
+                }
                 let known = tenures.contains_key(tenure);
                 if !known && matches!(call, Call::Initialize(_)) {
                     tenures.insert(tenure, State { busy: true, ..State::default() });

@@ -7,7 +7,7 @@ usage: [--seeds N] [--from S] [--base TEXT] [--minutes M]   runs seeds, by index
        --seed 0x… [--log]                                   replays one
        --shrink 0x… [--invariant S5]                        makes a failing one small, and writes it as a script
        --cancel [--all]                                     drops a worker's tasks at their polls, one per run
-       --mutants [--only N]                                 the known-bug list
+       --mutants [--only N] [--rates RUNS | --log]          the known-bug list; or how often each is found; or a run of each
        --spec small|ci|nightly                              searches the specifications
        --trip clock|sleep|randomness                        does what the tripwire must not let pass";
 
@@ -20,8 +20,8 @@ pub(crate) enum Command {
     Shrink { seed: u64, invariant: Option<String> },
     /// The cancellation sweep, over every poll or most of them.
     Cancel { all: bool },
-    /// The known-bug list, or one of it.
-    Mutants(Option<u64>),
+    /// The known-bug list, or one of it; or how often each is found in so many runs; or the log of a run.
+    Mutants { only: Option<u64>, rates: Option<u64>, log: bool },
     /// The specifications.
     Spec(Size),
     /// The control of the tripwire.
@@ -51,6 +51,7 @@ struct Said {
     log: bool,
     all: bool,
     only: Option<u64>,
+    rates: Option<u64>,
     invariant: Option<String>,
     base: u64,
     from: u64,
@@ -72,6 +73,7 @@ pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Command, 
             "--log" => said.log = true,
             "--all" => said.all = true,
             "--only" => said.only = Some(number(&value()?)?),
+            "--rates" => said.rates = Some(number(&value()?)?),
             "--invariant" => said.invariant = Some(value()?),
             "--base" => said.base = hash(&value()?),
             "--from" => said.from = number(&value()?)?,
@@ -80,14 +82,14 @@ pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Command, 
             _ => return Err(format!("unknown option: option={word}")),
         }
     }
-    let Said { seed, log, all, only, invariant, base, from, seeds, minutes, .. } = said;
+    let Said { seed, log, all, only, rates, invariant, base, from, seeds, minutes, .. } = said;
     Ok(match said.verb {
         // Without any bound, a hundred.
         Verb::Sweep => Command::Sweep { base, from, seeds: seeds.or(minutes.is_none().then_some(100)), minutes },
         Verb::One => Command::One { seed, log },
         Verb::Shrink => Command::Shrink { seed, invariant },
         Verb::Cancel => Command::Cancel { all },
-        Verb::Mutants => Command::Mutants(only),
+        Verb::Mutants => Command::Mutants { only, rates, log },
         Verb::Spec(size) => Command::Spec(size),
         Verb::Trip(forbidden) => Command::Trip(forbidden),
     })

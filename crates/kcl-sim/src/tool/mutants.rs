@@ -1,58 +1,67 @@
 use std::time::Instant;
 
-use kcl_sim::mutants::{Home, KNOWN, Known, SWITCH};
-use kcl_sim::scenario::{Sweep, seed_of, swarm};
-use kcl_sim::world::Mutant;
-
-/// Mutants have seeds of their own, always the same.
-const BASE: u64 = 0x6d75_7461_6e74;
+use kcl_sim::mutants::{Home, KNOWN, Known, SWITCH, first_run, look_for, measure};
 
 /// Looks for every mutant that can be looked for here; whether all were found.
 #[allow(clippy::disallowed_methods, reason = "the tool tells its user how long it took")]
 pub(crate) fn run(only: Option<u64>) -> bool {
-    let (mut tried, mut caught) = (0, 0);
-    for known in KNOWN.iter().filter(|known| only.is_none_or(|only| only == u64::from(known.number))) {
-        let Known { number, what, .. } = known;
+    let (mut tried, mut caught, mut elsewhere) = (0, 0, 0);
+    for known in chosen(only) {
         let started = Instant::now();
-        let verdict = match known.home {
-            Home::Specification(test) => format!("found by the search of a model ({test})"),
-            Home::WaitsFor(part) => format!("waits for {part}"),
-            Home::Source if SWITCH.is_none() => "not in this build".to_owned(),
-            Home::Source | Home::Seam(_) => {
-                tried += 1;
-                let found = look_for(known);
-                caught += u64::from(found.is_some());
-                let took = started.elapsed().as_secs();
-                found.map_or_else(
-                    || format!("SURVIVED {} seeds, {took} s; expected {:?}", known.seeds, known.oracles),
-                    |(seeds, oracle)| format!("caught by {oracle} in the run of seed {seeds}, {took} s"),
-                )
+        let Some(found) = look_for(known) else {
+            match known.home {
+                Home::WaitsFor(part) => say(known, &format!("waits for {part}")),
+                Home::Schedules(test) => say(known, &format!("cargo xtask shuttle looks for it: {test}")),
+                _ => elsewhere += 1,
             }
+            continue;
         };
-        println!("M{number:<3} {what}: {verdict}");
+        tried += 1;
+        caught += u64::from(found.by.is_some());
+        let unit = if matches!(known.home, Home::Specification(_)) { "states" } else { "runs" };
+        let took = format!("{} {unit}, {:.1} s", found.after, started.elapsed().as_secs_f64());
+        say(
+            known,
+            &match found.by {
+                Some(oracle) => format!("caught by {oracle}, {took}"),
+                None => format!("SURVIVED, {took}; expected {:?}", known.oracles),
+            },
+        );
+    }
+    if elsewhere > 0 && SWITCH.is_none() {
+        println!("{elsewhere} source mutants are not in this build: cargo xtask sim --mutants has them");
     }
     println!("{caught} of {tried} caught");
     tried == caught
 }
 
-/// After how many seeds which of its oracles failed.
-fn look_for(known: &Known) -> Option<(u64, String)> {
-    let seam = if let Home::Seam(mutant) = known.home { mutant } else { Mutant::Sound };
-    if let Some(switch) = SWITCH {
-        switch(if known.home == Home::Source { known.number } else { 0 });
-    }
-    let oracles = known.oracles;
-    let judge = move |seed| {
-        let report = swarm::run_seed(seed, seam);
-        oracles.iter().find(|oracle| report.violates(oracle)).copied()
-    };
-    let results = Sweep::start((0..known.seeds).map(|index| seed_of(BASE, index)), judge);
-    let mut found = None;
-    for (nth, oracle) in (1..).zip(&results) {
-        if let (None, Some(oracle)) = (&found, oracle) {
-            found = Some((nth, oracle.to_owned()));
-            results.stop();
+/// In how many of so many runs each is found, and how often each oracle failed.
+pub(crate) fn rates(only: Option<u64>, runs: u64) -> bool {
+    for known in chosen(only) {
+        if let Some(rate) = measure(known, runs) {
+            let others: Vec<_> = rate.oracles.iter().map(|(oracle, count)| format!("{oracle} {count}")).collect();
+            let percent = rate.found * 100 / rate.runs.max(1);
+            say(known, &format!("{percent} % ({} of {} runs); {}", rate.found, rate.runs, others.join(", ")));
         }
     }
-    found
+    true
+}
+
+/// Shows the first run of each; whether there was one.
+pub(crate) fn log(only: Option<u64>) -> bool {
+    let reports: Vec<_> = chosen(only).filter_map(first_run).collect();
+    for report in &reports {
+        report.entries.iter().for_each(|entry| println!("{entry}"));
+        report.violations.iter().for_each(|violation| println!("{violation}"));
+    }
+    !reports.is_empty()
+}
+
+fn chosen(only: Option<u64>) -> impl Iterator<Item = &'static Known> {
+    const ALL: &[Known] = &KNOWN;
+    ALL.iter().filter(move |known| only.is_none_or(|only| only == u64::from(known.number)))
+}
+
+fn say(known: &Known, verdict: &str) {
+    println!("M{:<3} {}: {verdict}", known.number, known.what);
 }

@@ -104,6 +104,6 @@ pub enum Mutant {
     RowCreatedAgain,
     /// M7: a checkpoint whose answer was lost is confirmed by owner and counter.
     ConfirmedByOwnerAndCounter,
-    /// M33: all takes have one token: one whose answer was lost is confirmed by owner and counter.
+    /// M38: all takes have one token: one whose answer was lost is confirmed by owner and counter.
     OneToken,
 }

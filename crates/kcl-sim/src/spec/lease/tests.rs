@@ -59,7 +59,7 @@ fn m7_a_checkpoint_confirmed_by_owner_and_counter() {
 /// Without tokens of its own, a take whose answer was lost is confirmed by one of the twin, or by an older one that arrives
 /// after it was sent.
 #[test]
-fn m33_takes_that_share_a_token() {
+fn m38_takes_that_share_a_token() {
     let bounds = Bounds { twins: true, crashes: 0, ..Bounds::PLAIN };
     assert_eq!(caught(bounds, Mutant::OneToken, &[Rule::S7]), ("S7".to_owned(), 5));
     assert_eq!(caught(Bounds::PLAIN, Mutant::OneToken, &[Rule::P5]), ("P5".to_owned(), 7));
