@@ -147,7 +147,8 @@ fn takes(name: &str, state: &str, of: impl Fn(usize) -> (Option<usize>, Standing
             avoid: &avoid,
             max_leases: usize::MAX,
             leases_to_acquire: 1,
-            very_old: FAILOVER * 3,
+            failover: FAILOVER,
+            is_settled: true,
         };
         time(|| ChaCha8Rng::seed_from_u64(7), |mut rng| plan_takes(&input, &mut rng))
     };

@@ -11,7 +11,7 @@ use rand::{Rng, RngExt};
 use crate::{Expectation, Lease, LeaseKey, LeaseWrite, Standing, TenureToken, WorkerId};
 pub use pacing::{NextRound, TakePacing};
 pub use reading::ReadPacing;
-use share::{Counts, share};
+use share::{Counts, share, share_left_over};
 
 /// What the planner of takes is told.
 #[derive(Clone, Debug)]
@@ -28,8 +28,10 @@ pub struct TakeInput<'a> {
     pub max_leases: usize,
     /// The most leases that are taken from live owners in one round.
     pub leases_to_acquire: usize,
-    /// From when on a lease that nobody renewed is taken above the fair share.
-    pub very_old: Duration,
+    /// For how long a lease must not have been renewed to be free.
+    pub failover: Duration,
+    /// Whether no worker has come or gone for some scans: [`TakePacing::is_settled`].
+    pub is_settled: bool,
 }
 
 /// One lease to take.
@@ -77,9 +79,10 @@ pub struct TakePlan {
 
 /// Which leases to take in this round: the rules of KCL 2.x (`DynamoDBLeaseTaker.java`), except that a lease moves
 /// between live owners only if that makes the counts more even (protocol rule P11), and that a lease without an owner
-/// is taken above the fair share only after it has been left alone for `very_old`, not at first sight. Leases that are
-/// free are dealt out among the live owners so that the counts end up even. Those that have to be read first count as free:
-/// of a dead worker's leases everybody reads those that it would take, and not all of them.
+/// is taken above the fair share only after it has been left alone for three failover times, not at first sight. Leases
+/// that are free are dealt out among the live owners so that the counts end up even; what is still free after two scans is
+/// dealt out again without those who left it. Those that have to be read first count as free: of a dead worker's leases
+/// everybody reads those that it would take, and not all of them.
 pub fn plan_takes(input: &TakeInput<'_>, rng: &mut impl Rng) -> TakePlan {
     let mut counts: BTreeMap<&WorkerId, usize> = BTreeMap::from([(input.me, input.held.len())]);
     let mut available = Vec::new();
@@ -100,13 +103,20 @@ pub fn plan_takes(input: &TakeInput<'_>, rng: &mut impl Rng) -> TakePlan {
     let spillover = fair - target;
     let mut plan = TakePlan { target, held: mine, others, available: available.len(), spillover, ..TakePlan::default() };
     available.retain(|(lease, ..)| !input.avoid.contains(&lease.key));
-    let very_old: Vec<&Lease> = available.iter().filter(|(.., age)| *age > input.very_old).map(|(lease, ..)| *lease).collect();
+    let very_old: Vec<&Lease> =
+        available.iter().filter(|(.., age)| *age > input.failover * VERY_OLD).map(|(lease, ..)| *lease).collect();
+    let left_over: Vec<&Lease> =
+        available.iter().filter(|row| input.is_settled && is_left_over(row, input.failover)).map(|(lease, ..)| *lease).collect();
     let due: BTreeSet<&LeaseKey> =
         available.iter().filter(|(_, standing, _)| *standing == Standing::Due).map(|(lease, ..)| &lease.key).collect();
     let is_empty = available.is_empty();
     let chosen = if very_old.is_empty() {
         let shared = Counts { me: input.me, of: counts.clone(), leases: total, max_leases: input.max_leases };
-        share(&shared, available.into_iter().map(|(lease, ..)| lease).collect(), rng)
+        let again = share_left_over(&shared, left_over, rng);
+        let mut chosen = share(&shared, available.into_iter().map(|(lease, ..)| lease).collect(), rng);
+        chosen.extend(again);
+        chosen.truncate(input.max_leases.saturating_sub(mine));
+        chosen
     } else {
         choose(very_old, input.max_leases.saturating_sub(mine), rng)
     };
@@ -118,6 +128,16 @@ pub fn plan_takes(input: &TakeInput<'_>, rng: &mut impl Rng) -> TakePlan {
         plan.takes.extend(chosen.into_iter().map(|lease| planned(lease, input.me, false, rng)));
     }
     plan
+}
+
+/// After how many failover times without a renewal a lease is taken above the fair share (`DynamoDBLeaseTaker.java`:
+/// `veryOldLeaseDurationNanosMultiplier`).
+const VERY_OLD: u32 = 3;
+
+/// Whether a lease has been free for two scans, which are a third of the failover time apart while leases are free.
+fn is_left_over(&(_, standing, age): &(&Lease, Standing, Duration), failover: Duration) -> bool {
+    let free_for = if standing == Standing::Unowned { age } else { age.saturating_sub(failover) };
+    free_for > failover * 2 / 3
 }
 
 fn planned(lease: &Lease, me: &WorkerId, from_live: bool, rng: &mut impl Rng) -> PlannedTake {

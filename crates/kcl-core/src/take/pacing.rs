@@ -3,14 +3,20 @@ use std::collections::BTreeSet;
 use super::TakePlan;
 use crate::WorkerId;
 
-/// Keeps a worker from taking more than its share because it has not seen the others yet.
+/// Keeps a worker from taking what is not its share because its view is not complete yet, or not any more.
 ///
 /// The table shows a worker only once it owns something. Of workers that start together each is alone at first, and its
-/// fair share is the whole table. So who has nothing takes one lease, which shows it to the others, and looks again; and
-/// while a look shows owners that the one before did not, or nobody else, it takes at most four times of what it holds.
-/// The look right after its first take comes too soon to tell whether anybody new appears, and counts as one that does.
-/// Once nobody new appears there is no such limit, and there never is one for a fleet of which workers only disappear.
-#[derive(Clone, Debug, Default)]
+/// fair share is the whole table. So who has nothing takes one lease, which shows it to the others, and looks again. While
+/// a look shows owners that the one before did not it takes at most as many as it holds, while it shows nobody else at most
+/// four times as many. The look right after its first take comes too soon to tell whether anybody new appears, and counts
+/// as one that does. Once nobody new appears there is no such limit, and there never is one for a fleet of which workers
+/// only disappear.
+///
+/// To take a lease from a live owner is a move that nobody needs if it was planned with an old view: it is done only in the
+/// round that follows a scan, if this worker has gained and lost nothing since that scan began. Nor is it done right after
+/// an owner has disappeared. Workers that are lost together disappear one after another, by as much as two scans are apart,
+/// and meanwhile what the others have taken of the first ones' leases looks like an excess.
+#[derive(Clone, Debug)]
 pub struct TakePacing {
     others: BTreeSet<WorkerId>,
     /// Whether this worker had something at the scan before.
@@ -19,7 +25,18 @@ pub struct TakePacing {
     scanned: bool,
     /// How many free leases may be taken until the next scan.
     left: usize,
+    /// How many scans in a row have shown no owner less, and no new owner.
+    since_loss: u8,
+    since_arrival: u8,
+    /// Whether this worker has gained or lost a lease since the last scan began.
+    changed: bool,
 }
+
+/// How many scans have to show no owner less before anything is taken from live owners.
+const AFTER_LOSS: u8 = 2;
+/// How many scans have to show no new owner before those that take less than their share are thought to want no more:
+/// enough for each of them to have had two without a limit.
+const AFTER_ARRIVAL: u8 = 3;
 
 /// When a round of taking goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,10 +47,33 @@ pub enum NextRound {
     AfterScan,
 }
 
+impl Default for TakePacing {
+    /// Nothing taken, nothing seen.
+    fn default() -> Self {
+        let (others, since_loss) = (BTreeSet::new(), AFTER_LOSS);
+        Self { others, was_visible: false, scanned: false, left: 0, since_loss, since_arrival: 0, changed: false }
+    }
+}
+
 impl TakePacing {
     /// Nothing taken, nothing seen.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A scan of the table begins.
+    pub const fn scan_begins(&mut self) {
+        self.changed = false;
+    }
+
+    /// This worker gained or lost a lease.
+    pub const fn held_leases_changed(&mut self) {
+        self.changed = true;
+    }
+
+    /// Whether no owner has come or gone for so long that whoever takes less than its share wants no more.
+    pub const fn is_settled(&self) -> bool {
+        self.since_loss >= AFTER_LOSS && self.since_arrival >= AFTER_ARRIVAL
     }
 
     /// The table was scanned.
@@ -41,13 +81,25 @@ impl TakePacing {
         self.scanned = true;
     }
 
-    /// Cuts a plan down to what may be taken now. Leases from live owners have a limit of their own.
+    /// Cuts a plan down to what may be taken now. Leases from live owners have a limit of their own, which is kept already.
     pub fn admit(&mut self, plan: &mut TakePlan) -> NextRound {
         let (alone, growing) = (plan.others.is_empty(), !plan.others.is_subset(&self.others));
-        if std::mem::take(&mut self.scanned) {
+        let follows_scan = std::mem::take(&mut self.scanned);
+        if follows_scan {
+            let shrinking = !self.others.is_subset(&plan.others);
+            self.since_loss = if shrinking { 0 } else { self.since_loss.saturating_add(1) };
+            self.since_arrival = if growing { 0 } else { self.since_arrival.saturating_add(1) };
             let was_visible = std::mem::replace(&mut self.was_visible, plan.held > 0);
-            self.left = if alone || growing || !was_visible { plan.held.saturating_mul(4).max(1) } else { usize::MAX };
+            self.left = match (alone, growing || !was_visible) {
+                (true, _) => plan.held.saturating_mul(4).max(1),
+                (false, true) => plan.held.max(1),
+                (false, false) => usize::MAX,
+            };
             self.others.clone_from(&plan.others);
+        }
+        if !follows_scan || self.changed || self.since_loss < AFTER_LOSS {
+            plan.takes.retain(|take| !take.from_live);
+            plan.stolen = 0;
         }
         let mut left = self.left;
         let mut cut = false;
@@ -81,12 +133,12 @@ mod tests {
         // What a scan shows -> how many are taken, and when to go on.
         let scans: [(&[&str], usize, usize, NextRound); 9] = [
             (&[], 0, 1, NextRound::AfterScan),
-            (&["a", "b"], 1, 4, NextRound::AsEver),
-            (&["a", "b", "c"], 5, 20, NextRound::AsEver),
+            (&["a", "b"], 1, 1, NextRound::AsEver),
+            (&["a", "b", "c"], 5, 5, NextRound::AsEver),
             (&["a", "b", "c"], 25, 100, NextRound::AsEver),
             (&["a", "c"], 0, 100, NextRound::AsEver),
             (&["a", "c", "d"], 0, 1, NextRound::AfterScan),
-            (&["a", "c", "d"], 1, 4, NextRound::AsEver),
+            (&["a", "c", "d"], 1, 1, NextRound::AsEver),
             (&["a", "c", "d"], 5, 100, NextRound::AsEver),
             (&[], 10, 40, NextRound::AfterScan),
         ];
@@ -103,7 +155,7 @@ mod tests {
         let mut pacing = TakePacing::new();
         assert_eq!((pacing.admit(&mut plan(&[], 0, 9)), pacing.left), (NextRound::AfterScan, 0), "nothing before a scan");
         pacing.scanned();
-        let (mut first, mut second) = (plan(&["a"], 2, 5), plan(&["a"], 7, 5));
+        let (mut first, mut second) = (plan(&["a"], 8, 5), plan(&["a"], 13, 5));
         pacing.admit(&mut first);
         pacing.admit(&mut second);
         assert_eq!((first.takes.len(), second.takes.len()), (5, 3));
@@ -116,5 +168,67 @@ mod tests {
         let mut plan = plan(&["a"], 0, 2);
         plan.takes.iter_mut().for_each(|take| take.from_live = true);
         assert_eq!((pacing.admit(&mut plan), plan.takes.len()), (NextRound::AsEver, 2));
+    }
+    #[test]
+    fn when_leases_of_live_owners_are_taken() {
+        // What happens, in order: a scan begins `(`, ends `)`, this worker gains or loses a lease `!`, and a round `r` that is
+        // to take one lease from a live owner, with the owners that it sees.
+        let cases = [
+            ("() ra", 1, "after a scan"),
+            ("ra", 0, "before any scan"),
+            ("() ra ra", 1, "a scan is good for one round"),
+            ("() ra ! ra () ra", 2, "what follows a loss follows no scan"),
+            ("( ! ) ra", 0, "the scan may show what was before"),
+            ("! () ra", 1, "it shows what is now"),
+            ("() rab () ra () ra () ra", 2, "two more scans after an owner is gone"),
+            ("() rabc () rab () ra () ra () ra", 2, "the last that goes counts"),
+            ("() rab ra () rab", 2, "what rounds between scans see does not count"),
+            ("() ra () rab () rabc", 3, "new owners are no reason to wait"),
+        ];
+        for (script, expected, why) in cases {
+            let mut pacing = TakePacing::new();
+            let mut taken = 0;
+            for word in script.split(' ') {
+                for letter in word.chars() {
+                    match letter {
+                        '(' => pacing.scan_begins(),
+                        ')' => pacing.scanned(),
+                        '!' => pacing.held_leases_changed(),
+                        _ => {}
+                    }
+                }
+                if let Some(owners) = word.strip_prefix('r') {
+                    let owners: Vec<&str> = owners.split("").filter(|owner| !owner.is_empty()).collect();
+                    let mut plan = plan(&owners, 1, 1);
+                    plan.takes[0].from_live = true;
+                    plan.stolen = 1;
+                    pacing.admit(&mut plan);
+                    assert_eq!(plan.takes.len(), plan.stolen, "{script}: {why}");
+                    taken += plan.stolen;
+                }
+            }
+            assert_eq!(taken, expected, "{script}: {why}");
+        }
+    }
+
+    #[test]
+    fn settled_once_nobody_comes_or_goes() {
+        let mut pacing = TakePacing::new();
+        let scans: [(&[&str], bool); 9] = [
+            (&["a"], false),
+            (&["a"], false),
+            (&["a"], false),
+            (&["a"], true),
+            (&["a", "b"], false),
+            (&["a", "b"], false),
+            (&["a"], false),
+            (&["a"], false),
+            (&["a"], true),
+        ];
+        for (index, (others, settled)) in scans.into_iter().enumerate() {
+            pacing.scanned();
+            pacing.admit(&mut plan(others, 1, 0));
+            assert_eq!(pacing.is_settled(), settled, "scan {index}");
+        }
     }
 }

@@ -51,6 +51,24 @@ pub(super) fn share<'a>(counts: &Counts<'_>, mut available: Vec<&'a Lease>, rng:
     taken
 }
 
+/// The leases out of `left`, which those they were dealt to have not taken, that are this worker's to take.
+///
+/// Whoever has less than the share *rounded down* although there are free leases does not want more: it holds its
+/// `max_leases`, or is a Java worker with other ideas. The leases are dealt to the others. If nobody has less, somebody
+/// declined the one lease above that share: anybody else takes one.
+pub(super) fn share_left_over<'a>(counts: &Counts<'_>, mut left: Vec<&'a Lease>, rng: &mut impl Rng) -> Vec<&'a Lease> {
+    let floor = counts.leases / counts.of.len();
+    let of: BTreeMap<&WorkerId, usize> = counts.of.iter().filter(|(_, count)| **count >= floor).map(|(w, c)| (*w, *c)).collect();
+    let Some(&mine) = of.get(counts.me).filter(|_| !left.is_empty()) else { return Vec::new() };
+    if of.len() == counts.of.len() {
+        left.shuffle(rng);
+        left.truncate(usize::from(mine == floor && mine < counts.max_leases));
+        return left;
+    }
+    let leases = of.values().sum::<usize>() + left.len();
+    share(&Counts { me: counts.me, of, leases, max_leases: counts.max_leases }, left, rng)
+}
+
 /// A number for a key that is the same in every process and says nothing about its neighbours: shards that came from the
 /// same parent do not all go to the same worker.
 fn scattered(key: &LeaseKey) -> u64 {

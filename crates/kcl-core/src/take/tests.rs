@@ -26,8 +26,16 @@ fn plan(owners: &str, max_leases: usize, leases_to_acquire: usize) -> TakePlan {
     let leases: Vec<_> = rows.iter().map(|(lease, standing, age)| (lease, *standing, *age)).collect();
     let held = rows.iter().filter(|(lease, ..)| lease.is_owned_by(&me)).map(|(lease, ..)| lease.key.clone()).collect();
     let avoid = BTreeSet::new();
-    let input =
-        TakeInput { me: &me, held: &held, leases: &leases, avoid: &avoid, max_leases, leases_to_acquire, very_old: FAILOVER * 3 };
+    let input = TakeInput {
+        me: &me,
+        held: &held,
+        leases: &leases,
+        avoid: &avoid,
+        max_leases,
+        leases_to_acquire,
+        failover: FAILOVER,
+        is_settled: false,
+    };
     plan_takes(&input, &mut ChaCha8Rng::seed_from_u64(7))
 }
 
@@ -102,7 +110,8 @@ fn a_lease_to_avoid_is_left_alone() {
         avoid: &avoid,
         max_leases: 9,
         leases_to_acquire: 1,
-        very_old: FAILOVER,
+        failover: FAILOVER,
+        is_settled: true,
     };
     assert!(plan_takes(&input, &mut ChaCha8Rng::seed_from_u64(1)).takes.is_empty());
 }
@@ -148,12 +157,73 @@ fn rows_that_are_due_are_read_before_anything_is_taken() {
         let standing = |index: usize| if index < 2 { Standing::Live } else { dead };
         let leases: Vec<_> = rows.iter().enumerate().map(|(index, lease)| (lease, standing(index), FAILOVER)).collect();
         let avoid = BTreeSet::new();
-        let (max_leases, leases_to_acquire, very_old) = (9, 1, FAILOVER * 3);
-        let input = TakeInput { me: &me, held: &held, leases: &leases, avoid: &avoid, max_leases, leases_to_acquire, very_old };
+        let (max_leases, leases_to_acquire) = (9, 1);
+        let input = TakeInput {
+            me: &me,
+            held: &held,
+            leases: &leases,
+            avoid: &avoid,
+            max_leases,
+            leases_to_acquire,
+            failover: FAILOVER,
+            is_settled: true,
+        };
         plan_takes(&input, &mut ChaCha8Rng::seed_from_u64(7))
     };
     let (due, expired) = (plan(Standing::Due), plan(Standing::Expired));
     assert_eq!((due.reads.len(), due.takes.len()), (2, 0), "its part only");
     let taken: Vec<LeaseKey> = expired.takes.iter().map(|take| take.write.key().clone()).collect();
     assert_eq!((taken, expired.reads), (due.reads, vec![]), "what was read is taken");
+}
+
+#[test]
+fn what_is_left_over_goes_to_those_who_take() {
+    // Everybody sees the same table: `.` free since this moment, `l` free for two scans, other letters live owners. Each
+    // worker may hold so many. -> how many each takes if no worker has come or gone for some scans, and if one has.
+    let cases: [(&str, &[(&str, usize)], &[usize], &[usize], &str); 7] = [
+        ("abbbccclll", &[("a", 1), ("b", 9), ("c", 9)], &[0, 2, 1], &[0, 0, 0], "`a` is full: the others share what it leaves"),
+        ("abbbccc...", &[("a", 1), ("b", 9), ("c", 9)], &[0, 0, 0], &[0, 0, 0], "it has just been dealt its part"),
+        ("abbccllll", &[("a", 9), ("b", 9), ("c", 9)], &[2, 1, 1], &[2, 1, 1], "who has less may take its part at last"),
+        ("aaabbblll", &[("a", 3), ("b", 3)], &[0, 0], &[0, 0], "never above max_leases"),
+        ("aal", &[("a", 9)], &[1], &[1], "alone: everything, as ever"),
+        ("aabbl", &[("a", 2), ("b", 9)], &[0, 1], &[0, 0], "nobody has less: the odd one goes to whoever takes it"),
+        ("aabbbl", &[("a", 2), ("b", 9)], &[0, 1], &[0, 0], "or beyond that, rather than nobody reads it"),
+    ];
+    for (table, workers, settled, unsettled, why) in cases {
+        for (is_settled, expected) in [(true, settled), (false, unsettled)] {
+            let taken = |(me, max_leases): &(&str, usize)| everybody_sees(table, me, *max_leases, is_settled);
+            let taken: Vec<usize> = workers.iter().map(taken).collect();
+            assert_eq!(taken, expected, "{table}, settled: {is_settled}: {why}");
+        }
+    }
+}
+
+fn everybody_sees(table: &str, me: &str, max_leases: usize, is_settled: bool) -> usize {
+    let me = WorkerId::from(me);
+    let rows: Vec<(Lease, Standing, Duration)> = table
+        .chars()
+        .enumerate()
+        .map(|(index, owner)| {
+            let mut lease = Lease::new(LeaseKey::new(format!("shard-{index}")), Checkpoint::TrimHorizon);
+            lease.owner = (!".l".contains(owner)).then(|| WorkerId::new(owner.to_string()));
+            let standing = if lease.owner.is_some() { Standing::Live } else { Standing::Unowned };
+            (lease, standing, if owner == 'l' { FAILOVER } else { Duration::ZERO })
+        })
+        .collect();
+    let leases: Vec<_> = rows.iter().map(|(lease, standing, age)| (lease, *standing, *age)).collect();
+    let held = rows.iter().filter(|(lease, ..)| lease.is_owned_by(&me)).map(|(lease, ..)| lease.key.clone()).collect();
+    let (avoid, failover) = (BTreeSet::new(), FAILOVER);
+    let input = TakeInput {
+        me: &me,
+        held: &held,
+        leases: &leases,
+        avoid: &avoid,
+        max_leases,
+        leases_to_acquire: 1,
+        failover,
+        is_settled,
+    };
+    let taken: BTreeSet<LeaseKey> =
+        plan_takes(&input, &mut ChaCha8Rng::seed_from_u64(7)).takes.iter().map(|take| take.write.key().clone()).collect();
+    taken.len()
 }

@@ -58,6 +58,7 @@ impl Coordinator {
 
     pub(super) fn scan(&mut self) {
         self.scanning = true;
+        self.takes.pacing.scan_begins();
         let store = Arc::clone(&self.parts.store);
         let call = async move { store.scan().await };
         self.start("scanning the lease table", ErrorKind::Unavailable, SCAN_LIMIT, call, Completion::Scanned);

@@ -59,7 +59,8 @@ impl Coordinator {
             avoid: &avoid,
             max_leases: management.max_leases,
             leases_to_acquire: management.leases_to_acquire,
-            very_old: self.parts.timing.failover * 3,
+            failover: self.parts.timing.failover,
+            is_settled: self.takes.pacing.is_settled(),
         };
         let mut plan = plan_takes(&input, &mut self.rng);
         let expired = leases.iter().filter(|(_, standing, _)| matches!(standing, Standing::Expired | Standing::Due)).count();
@@ -73,17 +74,17 @@ impl Coordinator {
         if waiting || plan.available > 0 || !plan.takes.is_empty() {
             self.next_scan = self.next_scan.min(now + self.parts.timing.scan_while_moving);
         }
+        let reads = self.row_reads.admit(now, std::mem::take(&mut plan.reads));
+        self.read_rows(reads);
+        // At once by a worker that was invisible until now. One that sees nobody gives the others time to show up.
+        let pause = if plan.held == 0 { Duration::ZERO } else { self.parts.timing.failover / 10 };
+        self.takes.scan_after = (self.takes.pacing.admit(&mut plan) == NextRound::AfterScan).then_some(pause);
         if plan.stolen > 0 {
             tracing::info!(
                 worker = %self.parts.me, held = held.len(), target = plan.target, workers = plan.others.len() + 1, stealing = plan.stolen,
                 "taking leases from workers that have more"
             );
         }
-        let reads = self.row_reads.admit(now, std::mem::take(&mut plan.reads));
-        self.read_rows(reads);
-        // At once by a worker that was invisible until now. One that sees nobody gives the others time to show up.
-        let pause = if plan.held == 0 { Duration::ZERO } else { self.parts.timing.failover / 10 };
-        self.takes.scan_after = (self.takes.pacing.admit(&mut plan) == NextRound::AfterScan).then_some(pause);
         (self.takes.applied, self.takes.rejected) = (0, 0);
         self.takes.waiting.extend(plan.takes);
         self.send_takes(now);

@@ -101,6 +101,7 @@ impl Coordinator {
             tracing::error!(lease = %key, "a lease was taken that this worker still has; this is a defect of the library");
             return;
         }
+        self.takes.pacing.held_leases_changed();
         self.last_hold += 1;
         let id = HoldId(self.last_hold);
         tracing::info!(worker = %self.parts.me, lease = %key, checkpoint = %lease.checkpoint, counter = %lease.counter, "lease gained");
@@ -193,6 +194,7 @@ impl Coordinator {
                     self.measure(Measurement::count("RenewAllLeases", "LostLeases", 1.0).of_worker(&self.parts.me));
                 }
                 self.parts.status.lose(key);
+                self.takes.pacing.held_leases_changed();
                 self.forget_if_over(key);
                 // Wherever it is now, it is not here: the next scan tells.
                 self.next_scan = self.next_scan.min(now + self.parts.timing.scan_while_moving);
