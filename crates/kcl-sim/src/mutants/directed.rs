@@ -8,13 +8,14 @@ use kcl_testing::MemoryStream;
 use crate::scenario::{Action, Plan, Replacement, Script, call, secs};
 use crate::world::{Api, Edit, Fate};
 
-/// A worker has not led since it started and cannot reach the table while a shard, and all that follows it at first, is
-/// finished and cleaned up. Then the leader dies.
+/// A worker that does not lead cannot reach the table while a shard, and what follows it at first, is finished and cleaned
+/// up. Then the leader dies, and listings take long.
 pub(super) fn an_old_listing(seed: u64) -> Plan {
-    let script = Script::new().seed(seed).shards(1).chaos(secs(420));
-    let script = script.at(secs(15), Action::Cut(1, secs(380)));
-    let script = script.at(secs(20), Action::Split(0)).at(secs(40), Action::Split(0)).at(secs(41), Action::Split(1));
-    script.at(secs(398), Action::Kill(0, Replacement::Nobody)).plan().clone()
+    let script = Script::new().seed(seed).shards(2).chaos(secs(320)).at(secs(15), Action::Cut(0, secs(235)));
+    let script = script.at(secs(20), Action::Split(0)).at(secs(40), Action::Split(1)).at(secs(41), Action::Split(1));
+    let slow = (2..40).map(|nth| call(1, Api::List, nth));
+    let script = slow.fold(script, |script, list| script.on(list, Fate::SlowReply(secs(20))));
+    script.at(secs(252), Action::Kill(1, Replacement::Nobody)).plan().clone()
 }
 
 /// Two shards without a record since the timestamp are merged. One worker finishes its one and creates the child; the
@@ -25,19 +26,18 @@ pub(super) fn a_parent_removed(seed: u64) -> Plan {
     let script = script.with(|options| options.start = start);
     let script = script.at(secs(14), Action::Pause(1, secs(60))).at(secs(15), Action::Merge(0));
     let removed = Duration::from_millis(18_500);
-    script.at(removed, Action::Edit(1, Edit::Remove)).plan().clone()
+    script.at(removed, Action::Edit(0, Edit::Remove)).plan().clone()
 }
 
-/// A second process under a name takes what the first one takes, and neither of them hears the answers of its takes.
+/// Two processes under one name start together and take the same leases; neither hears the answers.
 pub(super) fn two_twins(seed: u64) -> Plan {
-    let script = Script::new().seed(seed).workers(2).shards(4).chaos(secs(120)).failover(secs(5));
-    let script = script.at(secs(15), Action::Twin(0)).at(secs(30), Action::Kill(1, Replacement::Nobody));
-    let nodes = [1, 3].into_iter().flat_map(|node| (1..40).map(move |nth| call(node, Verb::Take, nth)));
+    let script = Script::new().seed(seed).workers(1).shards(4).chaos(secs(90)).at(Duration::ZERO, Action::Twin(0));
+    let nodes = [1, 2].into_iter().flat_map(|node| (1..10).map(move |nth| call(node, Verb::Take, nth)));
     nodes.fold(script, |script, take| script.on(take, Fate::LoseReply)).plan().clone()
 }
 
 /// A renewal is applied after its sender was told that nobody knows. The row as it is read then is the old one; the next
-/// renewals fail, and after six seconds there is one more with an unknown result. From then on none arrives.
+/// renewals fail, and after three seconds there is one more with an unknown result. From then on none arrives.
 pub(super) fn a_late_renewal(seed: u64) -> Plan {
     let script = Script::new().seed(seed).shards(2).chaos(secs(120)).failover(secs(20));
     // Every checkpoint would be a renewal, too.
@@ -45,8 +45,8 @@ pub(super) fn a_late_renewal(seed: u64) -> Plan {
     let renew = |nth| call(1, Verb::Renew, nth);
     let failed = Fate::Fail(ErrorKind::Unavailable);
     let script = script.on(renew(4), Fate::DelayApply(Duration::from_millis(600)));
-    let script = (5..10).fold(script, |script, nth| script.on(renew(nth), failed)).on(renew(10), Fate::LoseReply);
-    (11..60).fold(script, |script, nth| script.on(renew(nth), failed)).plan().clone()
+    let script = (5..9).fold(script, |script, nth| script.on(renew(nth), failed)).on(renew(9), Fate::LoseReply);
+    (10..60).fold(script, |script, nth| script.on(renew(nth), failed)).plan().clone()
 }
 
 /// A shard is split, finished and cleaned up. Then somebody removes the row of one of the two that follow.
