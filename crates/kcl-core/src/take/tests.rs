@@ -223,7 +223,17 @@ fn everybody_sees(table: &str, me: &str, max_leases: usize, is_settled: bool) ->
         failover,
         is_settled,
     };
-    let taken: BTreeSet<LeaseKey> =
-        plan_takes(&input, &mut ChaCha8Rng::seed_from_u64(7)).takes.iter().map(|take| take.write.key().clone()).collect();
+    let takes = plan_takes(&input, &mut ChaCha8Rng::seed_from_u64(7)).takes;
+    let taken: BTreeSet<LeaseKey> = takes.iter().map(|take| take.write.key().clone()).collect();
+    assert_eq!(taken.len(), takes.len(), "{table}: each lease once");
     taken.len()
+}
+
+#[test]
+fn what_is_dealt_again_is_taken_once() {
+    for number in 0_usize..4_usize.pow(6) {
+        let table: String = (0..6).map(|place| ['l', '.', 'a', 'b'][number / 4_usize.pow(place) % 4]).collect();
+        everybody_sees(&table, "c", 9, true);
+        everybody_sees(&table, "a", 9, true);
+    }
 }

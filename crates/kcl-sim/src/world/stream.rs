@@ -61,9 +61,15 @@ impl StreamServer {
         state.gone_until = Duration::ZERO;
     }
 
-    /// Every call answers that there is no such stream, until this moment.
+    /// Every call answers that there is no such stream, until this moment. Not again right after the last time: a stream that
+    /// is gone whenever somebody looks is gone for good.
     pub fn gone_until(&self, until: Duration) {
-        self.state().gone_until = until;
+        const APART: Duration = Duration::from_secs(120);
+        let now = self.sim.now();
+        let mut state = self.state();
+        if state.gone_until.is_zero() || now > state.gone_until + APART {
+            state.gone_until = until;
+        }
     }
 
     /// The shards that records can be put on, in order of their creation.
