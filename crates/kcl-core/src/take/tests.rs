@@ -180,7 +180,9 @@ fn rows_that_are_due_are_read_before_anything_is_taken() {
 fn what_is_left_over_goes_to_those_who_take() {
     // Everybody sees the same table: `.` free since this moment, `l` free for two scans, other letters live owners. Each
     // worker may hold so many. -> how many each takes if no worker has come or gone for some scans, and if one has.
-    let cases: [(&str, &[(&str, usize)], &[usize], &[usize], &str); 7] = [
+    /// Table, workers with their `max_leases`, what they take if settled and if not, why.
+    type Case = (&'static str, &'static [(&'static str, usize)], &'static [usize], &'static [usize], &'static str);
+    let cases: [Case; 7] = [
         ("abbbccclll", &[("a", 1), ("b", 9), ("c", 9)], &[0, 2, 1], &[0, 0, 0], "`a` is full: the others share what it leaves"),
         ("abbbccc...", &[("a", 1), ("b", 9), ("c", 9)], &[0, 0, 0], &[0, 0, 0], "it has just been dealt its part"),
         ("abbccllll", &[("a", 9), ("b", 9), ("c", 9)], &[2, 1, 1], &[2, 1, 1], "who has less may take its part at last"),
