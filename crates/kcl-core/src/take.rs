@@ -114,10 +114,8 @@ pub fn plan_takes(input: &TakeInput<'_>, rng: &mut impl Rng) -> TakePlan {
         let shared = Counts { me: input.me, of: counts.clone(), leases: total, max_leases: input.max_leases };
         let again = share_left_over(&shared, left_over, rng);
         let mut chosen = share(&shared, available.into_iter().map(|(lease, ..)| lease).collect(), rng);
-        // What was left over may have been dealt to this worker.
-        let dealt: BTreeSet<&LeaseKey> = chosen.iter().map(|lease| &lease.key).collect();
-        let again: Vec<&Lease> = again.into_iter().filter(|lease| !dealt.contains(&lease.key)).collect();
-        chosen.extend(again);
+        let keys: BTreeSet<&LeaseKey> = chosen.iter().map(|lease| &lease.key).collect();
+        chosen.extend(again.into_iter().filter(|lease| !keys.contains(&lease.key)));
         chosen.truncate(input.max_leases.saturating_sub(mine));
         chosen
     } else {
