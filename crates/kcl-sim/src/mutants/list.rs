@@ -46,7 +46,7 @@ pub const KNOWN: [Known; 41] = [
     seam(13, "a reader is opened again at the tip", Mutant::ReopenAtLatest, &["S2"], 46),
     source(14, "a renewal that was applied late counts from the newest attempt", &["S10"], 52)
         .by(Runs::Directed(directed::a_late_renewal)),
-    source(15, "a lease is held for as long as it takes to expire", &["S10"], 5),
+    source(15, "a lease is held for as long as it takes to expire", &["S10"], 26),
     source(16, "a parent without a row counts as ended", &["S4"], 3),
     source(17, "only an ended row counts as ended", &["S14", "S5", "S13"], 100).by(Runs::Directed(directed::a_child_removed)),
     source(18, "any row of a descendant counts as an end", &["S4", "V5", "S1"], 30),
