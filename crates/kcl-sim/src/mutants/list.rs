@@ -54,7 +54,8 @@ pub const KNOWN: [Known; 41] = [
     source(20, "a position counts as handed over when it was read", &["S6", "S1"], 30),
     source(21, "a shutdown does not release", &["V6"], 80),
     source(22, "a throttled write is tried again at once", &["C3", "V7"], 20),
-    source(23, "a scan that failed counts as an empty table", &["S8", "V4", "C4", "S5", "S13", "C1", "V1"], 5),
+    source(23, "a scan that failed counts as an empty table, and creations do not look at descendants", &["S14", "S5"], 100)
+        .by(Runs::Directed(directed::failed_scans)),
     source(24, "a child's row is created at LATEST", &["S1", "S2"], 30),
     source(25, "the place within an aggregate is lost", &["S2", "S16"], 20),
     source(26, "initialize is called a second time", &["S15"], 100),
