@@ -24,8 +24,8 @@ pub(crate) fn run(arguments: &[&str]) -> Result<(), Failure> {
     }
 }
 
-/// The gate: the wire works, seeds that follow from the commit are clean, the specifications hold, and no task is missed
-/// when it is dropped.
+/// The gate: the wire works, seeds that follow from the commit are clean, the specifications hold, no task is missed when
+/// it is dropped, and the mutants that need no other build are found.
 pub(crate) fn gate() -> Result<(), Failure> {
     if let Some(wire) = wire()? {
         control(&wire)?;
@@ -36,7 +36,8 @@ pub(crate) fn gate() -> Result<(), Failure> {
         head.ok().filter(|output| output.status.success()).map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
     run(&["--seeds", SEEDS, "--base", base.as_deref().map_or("none", str::trim)])?;
     run(&["--spec", "ci"])?;
-    run(&["--cancel"])
+    run(&["--cancel"])?;
+    cargo::run(&line(&["--mutants"]))
 }
 
 pub(crate) fn line<'a>(arguments: &[&'a str]) -> Vec<&'a str> {

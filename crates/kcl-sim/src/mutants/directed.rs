@@ -61,3 +61,11 @@ pub(super) fn a_partial_start(seed: u64) -> Plan {
     let partial = |script: Script, node| script.on(call(node, Api::List, 1), Fate::PartialListing(2));
     [1, 2].into_iter().fold(script, partial).plan().clone()
 }
+
+/// Every shard of four is split, finished and cleaned up. Then the scans of all workers fail for a while.
+pub(super) fn failed_scans(seed: u64) -> Plan {
+    let script = Script::new().seed(seed).workers(4).shards(4).chaos(secs(300));
+    let script = (15..19).fold(script, |script, second| script.at(secs(second), Action::Split(0)));
+    let scans = (1..=4).flat_map(|node| (45..65).map(move |nth| call(node, Api::Scan, nth)));
+    scans.fold(script, |script, scan| script.on(scan, Fate::Fail(ErrorKind::Unavailable))).plan().clone()
+}

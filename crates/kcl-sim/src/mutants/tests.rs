@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::*;
+use crate::scenario::swarm;
 
 /// The numbers of the edits in the folder.
 fn edits() -> BTreeSet<u32> {
@@ -32,5 +33,16 @@ fn every_specification_mutant_is_found() {
     for known in KNOWN.iter().filter(|known| matches!(known.home, Home::Specification(_))) {
         let found = look_for(known).unwrap();
         assert!(found.by.is_some(), "M{} {}: {} states", known.number, known.what, found.after);
+    }
+}
+
+/// A run in which a mutant is to be found must not fail without it.
+#[test]
+fn every_directed_run_is_clean_without_its_mutant() {
+    for known in &KNOWN {
+        if let Runs::Directed(plan) = known.runs {
+            let report = swarm::run(&plan(1));
+            assert!(report.is_clean(), "M{} {}: {report}", known.number, known.what);
+        }
     }
 }
