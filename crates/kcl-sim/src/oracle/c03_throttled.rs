@@ -24,6 +24,8 @@ enum Kind {
 impl Kind {
     const fn of(api: Api) -> Option<Self> {
         match api {
+            // Applications checkpoint what they work off: as often as they like.
+            Api::Write(kcl_core::Verb::Checkpoint) => None,
             Api::Write(_) => Some(Self::Write),
             Api::Get => Some(Self::Get),
             Api::Scan => Some(Self::Scan),

@@ -62,6 +62,10 @@ struct World<'a> {
     lost: BTreeMap<(NodeId, LeaseKey), Loss>,
 }
 
+/// A worker decides on a renewal at most so long before it is seen to send it, and counts from then: its deadline, and its
+/// pause, may be that much earlier than it looks.
+const DECIDED_BEFORE: Duration = Duration::from_millis(5);
+
 impl World<'_> {
     fn applied(&mut self, now: Duration, write: &Applied) {
         let (key, node, verb) = (write.write.key(), write.node, write.write.verb());
@@ -89,7 +93,7 @@ impl World<'_> {
                 let paused = now >= hold.deadline;
                 if !paused {
                     hold.deadline = hold.deadline.max(deadline);
-                } else if verb == Verb::Renew && sent >= hold.deadline {
+                } else if verb == Verb::Renew && sent + DECIDED_BEFORE >= hold.deadline {
                     *hold = Hold { deadline, untold: true };
                 }
             }

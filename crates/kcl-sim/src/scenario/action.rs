@@ -135,6 +135,8 @@ impl ActionKind {
             Self::Trim => Action::Trim(time(Duration::from_secs(20), Duration::from_secs(200))),
             Self::Edit => {
                 let edit = match draw(14, 0, 2) {
+                    // At LATEST a removed row asks for a new start at the newest record: what was put meanwhile is not owed.
+                    0 if options.start == kcl_core::StartStrategy::Latest => Edit::Free,
                     0 => Edit::Remove,
                     1 => Edit::Free,
                     _ => Edit::Rewind,
