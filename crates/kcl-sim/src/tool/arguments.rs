@@ -85,7 +85,7 @@ pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Command, 
     let Said { seed, log, all, only, rates, invariant, base, from, seeds, minutes, .. } = said;
     Ok(match said.verb {
         // Without any bound, a hundred.
-        Verb::Sweep => Command::Sweep { base, from, seeds: seeds.or(minutes.is_none().then_some(100)), minutes },
+        Verb::Sweep => Command::Sweep { base, from, seeds: seeds.or_else(|| minutes.is_none().then_some(100)), minutes },
         Verb::One => Command::One { seed, log },
         Verb::Shrink => Command::Shrink { seed, invariant },
         Verb::Cancel => Command::Cancel { all },
