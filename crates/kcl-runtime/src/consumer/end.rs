@@ -95,7 +95,8 @@ impl Consumer {
 
 /// The children of a closed shard in a listing; `None` if it is still open or nobody names it as parent.
 fn listed_children(shards: &[Shard], ended: &ShardId) -> Option<Vec<ChildShard>> {
-    let closed = shards.iter().find(|shard| shard.id == *ended).is_some_and(|shard| !shard.is_open());
+    let closed =
+        check_listing(shards).is_ok() && shards.iter().find(|shard| shard.id == *ended).is_some_and(|shard| !shard.is_open());
     let children: Vec<ChildShard> = shards.iter().filter(|shard| shard.parents.contains(ended)).map(ChildShard::from).collect();
     (closed && !children.is_empty()).then_some(children)
 }

@@ -52,7 +52,7 @@ pub(super) fn a_late_renewal(seed: u64) -> Plan {
 /// A shard is split, finished and cleaned up. Then somebody removes the row of one of the two that follow.
 pub(super) fn a_child_removed(seed: u64) -> Plan {
     let script = Script::new().seed(seed).shards(1).chaos(secs(240));
-    script.at(secs(15), Action::Split(0)).at(secs(190), Action::Edit(seed, Edit::Remove)).plan().clone()
+    script.at(secs(15), Action::Split(0)).at(secs(190), Action::Edit(seed, Edit::RemoveAny)).plan().clone()
 }
 
 /// Reading starts at the tip, and the first listing of each worker lacks shards.

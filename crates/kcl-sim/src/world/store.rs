@@ -35,6 +35,8 @@ pub(super) struct State {
 pub enum Edit {
     /// The row is removed.
     Remove,
+    /// The row is removed, also if it is one of those that say that a deleted ancestor was finished. Not drawn.
+    RemoveAny,
     /// Nobody owns it any more.
     Free,
     /// Nobody owns it any more, and the shard is to be read again from its beginning.
@@ -89,12 +91,13 @@ impl StoreServer {
         let mut state = self.state();
         // A row that is past its start says that its ancestors were finished, whose rows may be deleted: without it those are
         // read again, as they should be. That is left out here.
-        let editable = |row: &&Lease| !row.checkpoint.is_shard_end() && (edit == Edit::Free || row.parents.is_empty());
+        let anything = matches!(edit, Edit::Free | Edit::RemoveAny);
+        let editable = |row: &&Lease| !row.checkpoint.is_shard_end() && (anything || row.parents.is_empty());
         let rows: Vec<Lease> = state.rows.values().filter(editable).cloned().collect();
         let Some(count) = u64::try_from(rows.len()).ok().filter(|count| *count > 0) else { return };
         let Some(before) = rows.get(usize::try_from(nth % count).unwrap_or(0)).cloned() else { return };
         let after = match edit {
-            Edit::Remove => None,
+            Edit::Remove | Edit::RemoveAny => None,
             Edit::Free => Some(Lease { owner: None, counter: before.counter.next(), ..before.clone() }),
             // Only where reading began at the oldest record is that a place from which nothing is skipped.
             Edit::Rewind => {
