@@ -34,7 +34,9 @@ fn moved_once(run: &Run<'_>) -> Result<(), Finding> {
         match &entry.event {
             Event::Write(write) if write.applied => {
                 let (before, verb) = (write.before.as_ref().and_then(|row| row.owner.as_ref()), write.write.verb());
-                let stolen = verb == Verb::Take && before.is_some_and(|owner| survivors.contains_key(owner.as_str()));
+                // Whoever takes back what an earlier process of its name held has just come.
+                let same = before == write.after.as_ref().and_then(|row| row.owner.as_ref());
+                let stolen = verb == Verb::Take && !same && before.is_some_and(|owner| survivors.contains_key(owner.as_str()));
                 if stolen && !moved.insert(write.write.key()) {
                     return Err((index, format!("moved twice in one rebalancing: {entry}")));
                 }
