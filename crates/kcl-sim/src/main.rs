@@ -1,17 +1,16 @@
-//! Runs seeds of the swarm: `cargo xtask sim [--seeds N] [--from S]`, or one of them: `cargo xtask sim --seed 0x… [--log]`.
+//! The simulator on the command line: `cargo xtask sim` passes its arguments on.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool talks to its user")]
-
-mod scale_command;
-
-use std::process::ExitCode;
 
 mod tool;
 
+use std::process::ExitCode;
+
 fn main() -> ExitCode {
-    if std::env::args().nth(1).as_deref() == Some("scale") {
-        return scale_command::run(std::env::args().skip(2));
+    let mut words = std::env::args().skip(1).peekable();
+    if words.next_if(|word| word == "scale").is_some() {
+        return tool::scale::run(words);
     }
-    match tool::parse(std::env::args().skip(1)) {
+    match tool::parse(words) {
         Ok(command) => tool::run(&command),
         Err(wrong) => {
             eprintln!("{wrong}\n{}", tool::USAGE);

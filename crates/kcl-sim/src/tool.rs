@@ -4,6 +4,7 @@ mod arguments;
 mod cancel;
 mod mutants;
 mod one;
+pub(crate) mod scale;
 mod shrink;
 mod spec;
 mod sweep;

@@ -1,5 +1,6 @@
-use crate::{LeaseKey, Mono};
 use std::time::Duration;
+
+use crate::{LeaseKey, Mono};
 
 /// How many rows a round reads while the store does not answer: one, now and then, until it does. A fleet whose every lease
 /// seems to have expired would otherwise read its whole table again and again, each worker for itself.

@@ -6,37 +6,51 @@ use crate::Checkpoint;
 
 const FAILOVER: Duration = Duration::from_secs(10);
 
-/// `owners`: one letter a lease: `m` held by me, `.` unowned, `o` unowned for long, `x` expired, other letters live owners.
-fn plan(owners: &str, max_leases: usize, leases_to_acquire: usize) -> TakePlan {
-    let me = WorkerId::from("m");
-    let rows: Vec<(Lease, Standing, Duration)> = owners
-        .chars()
-        .enumerate()
-        .map(|(index, owner)| {
+/// A worker and what it may do.
+struct Taker<'a> {
+    me: &'a str,
+    max_leases: usize,
+    leases_to_acquire: usize,
+    is_settled: bool,
+}
+
+impl Taker<'_> {
+    /// What it plans that sees this table: one letter a lease, of the owner, or `.` free since this moment, `l` free for two
+    /// scans, `o` free for long, `x` expired.
+    fn plan(&self, table: &str) -> TakePlan {
+        let me = WorkerId::from(self.me);
+        let row = |(index, letter): (usize, char)| {
             let mut lease = Lease::new(LeaseKey::new(format!("shard-{index}")), Checkpoint::TrimHorizon);
-            lease.owner = (!".o".contains(owner)).then(|| WorkerId::new(owner.to_string()));
-            let standing = match owner {
-                '.' | 'o' => Standing::Unowned,
-                'x' => Standing::Expired,
-                _ => Standing::Live,
+            lease.owner = (!".lo".contains(letter)).then(|| WorkerId::new(letter.to_string()));
+            let (standing, age) = match letter {
+                '.' => (Standing::Unowned, Duration::ZERO),
+                'l' => (Standing::Unowned, FAILOVER),
+                'o' => (Standing::Unowned, FAILOVER * 4),
+                'x' => (Standing::Expired, FAILOVER),
+                _ => (Standing::Live, Duration::ZERO),
             };
-            (lease, standing, if owner == 'o' { FAILOVER * 4 } else { FAILOVER })
-        })
-        .collect();
-    let leases: Vec<_> = rows.iter().map(|(lease, standing, age)| (lease, *standing, *age)).collect();
-    let held = rows.iter().filter(|(lease, ..)| lease.is_owned_by(&me)).map(|(lease, ..)| lease.key.clone()).collect();
-    let avoid = BTreeSet::new();
-    let input = TakeInput {
-        me: &me,
-        held: &held,
-        leases: &leases,
-        avoid: &avoid,
-        max_leases,
-        leases_to_acquire,
-        failover: FAILOVER,
-        is_settled: false,
-    };
-    plan_takes(&input, &mut ChaCha8Rng::seed_from_u64(7))
+            (lease, standing, age)
+        };
+        let rows: Vec<_> = table.chars().enumerate().map(row).collect();
+        let leases: Vec<_> = rows.iter().map(|(lease, standing, age)| (lease, *standing, *age)).collect();
+        let held = rows.iter().filter(|(lease, ..)| lease.is_owned_by(&me)).map(|(lease, ..)| lease.key.clone()).collect();
+        let input = TakeInput {
+            me: &me,
+            held: &held,
+            leases: &leases,
+            avoid: &BTreeSet::new(),
+            max_leases: self.max_leases,
+            leases_to_acquire: self.leases_to_acquire,
+            failover: FAILOVER,
+            is_settled: self.is_settled,
+        };
+        plan_takes(&input, &mut ChaCha8Rng::seed_from_u64(7))
+    }
+}
+
+/// What the worker `m` plans while others come and go.
+fn plan(table: &str, max_leases: usize, leases_to_acquire: usize) -> TakePlan {
+    Taker { me: "m", max_leases, leases_to_acquire, is_settled: false }.plan(table)
 }
 
 #[test]
@@ -178,8 +192,7 @@ fn rows_that_are_due_are_read_before_anything_is_taken() {
 
 #[test]
 fn what_is_left_over_goes_to_those_who_take() {
-    // Everybody sees the same table: `.` free since this moment, `l` free for two scans, other letters live owners. Each
-    // worker may hold so many. -> how many each takes if no worker has come or gone for some scans, and if one has.
+    // Everybody sees the same table. Each worker may hold so many. -> how many each takes if no worker has come or gone for some scans, and if one has.
     type Case = (&'static str, &'static [(&'static str, usize)], &'static [usize], &'static [usize], &'static str);
     let cases: [Case; 9] = [
         ("abbbccclll", &[("a", 1), ("b", 9), ("c", 9)], &[0, 2, 1], &[0, 0, 0], "`a` is full: the others share what it leaves"),
@@ -202,31 +215,7 @@ fn what_is_left_over_goes_to_those_who_take() {
 }
 
 fn everybody_sees(table: &str, me: &str, max_leases: usize, is_settled: bool) -> usize {
-    let me = WorkerId::from(me);
-    let rows: Vec<(Lease, Standing, Duration)> = table
-        .chars()
-        .enumerate()
-        .map(|(index, owner)| {
-            let mut lease = Lease::new(LeaseKey::new(format!("shard-{index}")), Checkpoint::TrimHorizon);
-            lease.owner = (!".l".contains(owner)).then(|| WorkerId::new(owner.to_string()));
-            let standing = if lease.owner.is_some() { Standing::Live } else { Standing::Unowned };
-            (lease, standing, if owner == 'l' { FAILOVER } else { Duration::ZERO })
-        })
-        .collect();
-    let leases: Vec<_> = rows.iter().map(|(lease, standing, age)| (lease, *standing, *age)).collect();
-    let held = rows.iter().filter(|(lease, ..)| lease.is_owned_by(&me)).map(|(lease, ..)| lease.key.clone()).collect();
-    let (avoid, failover) = (BTreeSet::new(), FAILOVER);
-    let input = TakeInput {
-        me: &me,
-        held: &held,
-        leases: &leases,
-        avoid: &avoid,
-        max_leases,
-        leases_to_acquire: 1,
-        failover,
-        is_settled,
-    };
-    let takes = plan_takes(&input, &mut ChaCha8Rng::seed_from_u64(7)).takes;
+    let takes = Taker { me, max_leases, leases_to_acquire: 1, is_settled }.plan(table).takes;
     let distinct: BTreeSet<&LeaseKey> = takes.iter().map(|take| take.write.key()).collect();
     assert_eq!(distinct.len(), takes.len(), "{table}: each lease once");
     takes.len()

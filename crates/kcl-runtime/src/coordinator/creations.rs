@@ -109,6 +109,9 @@ impl Creations {
         let is_old = self.wanted.get(write.key()).is_none_or(|wanted| now.since(wanted.since) >= too_long);
         if is_old && !is_awaited {
             self.wanted.remove(write.key());
+            for gone in self.awaited.remove(write.key()).unwrap_or_default() {
+                self.groups.remove(&gone);
+            }
             return true;
         }
         self.waiting.push_back(write);

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use kcl_core::{
-    ErrorKind, HeldInput, Lease, LeaseKey, LeaseScan, LeaseWrite, Lineage, Measurement, Mono, ReadError, RowChange, Shard,
-    ShardFilter, StoreError, UnreadableRow, check_listing, elect_leader, error_chain, in_own_order, plan_cleanup,
+    CleanupPlan, ErrorKind, HeldInput, Lease, LeaseKey, LeaseScan, LeaseWrite, Lineage, Measurement, Mono, ReadError, RowChange,
+    Shard, ShardFilter, StoreError, UnreadableRow, check_listing, elect_leader, error_chain, in_own_order, plan_cleanup,
     plan_shard_sync, rows_to_check,
 };
 
@@ -256,15 +256,13 @@ impl Coordinator {
         let leases = self.known_leases(now);
         let fresh = self.listing.as_ref().filter(|(at, _)| now.since(*at) < self.parts.config.lease_cleanup_interval);
         let lineage = Lineage::new(leases.iter().map(|lease| &**lease), fresh.map(|(_, shards)| shards.as_slice()));
-        let plan = plan_cleanup(&finished, &lineage);
-        let (needs_listing, delete) = (plan.needs_listing, plan.delete.into_iter().map(|lease| lease.key.clone()));
-        let delete: Vec<LeaseKey> = delete.collect();
+        let CleanupPlan { delete, needs_listing } = plan_cleanup(&finished, &lineage);
         if needs_listing {
             self.request_listing(now);
         }
-        for key in delete {
+        for Lease { key, .. } in delete {
             tracing::info!(worker = %self.parts.me, lease = %key, "deleting the lease of a finished shard");
-            self.change(&key, RowChange::Delete);
+            self.change(key, RowChange::Delete);
         }
     }
 }

@@ -1,10 +1,11 @@
-//! Records of runs, made by hand.
+//! Records of runs that never were, made by hand for the tests of oracles that reckon with times; the others use `log`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kcl_core::{Checkpoint, HashKeyRange, Lease, LeaseKey, LeaseWrite, Shard, StartStrategy};
 
+use super::view::apply;
 use super::{Finding, Oracle, Run};
 use crate::exec::NodeId;
 use crate::scenario::Options;
@@ -57,6 +58,7 @@ impl Log {
     }
 
     pub(super) fn add(mut self, event: Event) -> Self {
+        apply(&mut self.rows, &event);
         self.entries.push(Entry { at: self.now, event });
         self
     }
@@ -80,15 +82,10 @@ impl Log {
     }
 
     /// A write that was sent so many milliseconds before it is decided.
-    pub(super) fn write(mut self, number: usize, millis_before: u64, write: LeaseWrite) -> Self {
+    pub(super) fn write(self, number: usize, millis_before: u64, write: LeaseWrite) -> Self {
         let before = self.rows.get(write.key()).cloned();
         let result = write.apply(before.as_ref());
         let (applied, after) = (result.is_ok(), result.ok().flatten());
-        match &after {
-            Some(row) => drop(self.rows.insert(write.key().clone(), row.clone())),
-            None if applied => drop(self.rows.remove(write.key())),
-            None => {}
-        }
         let sent = self.now - Duration::from_millis(millis_before);
         self.add(Event::Write(Applied { node: node(number), sent, write, before, after, applied }))
     }

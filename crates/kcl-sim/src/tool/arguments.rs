@@ -1,3 +1,4 @@
+use kcl_sim::keyed::mix;
 use kcl_sim::spec::Size;
 
 use super::trip::Forbidden;
@@ -112,7 +113,7 @@ fn number(text: &str) -> Result<u64, String> {
     parsed.map_err(|_| format!("not a number: value={text}"))
 }
 
-/// FNV-1a: any text names a base.
+/// Any text names a base.
 fn hash(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    text.bytes().fold(0, |hash, byte| mix(hash ^ u64::from(byte)))
 }

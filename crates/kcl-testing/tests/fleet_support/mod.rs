@@ -75,7 +75,7 @@ impl TestFactory {
         Self { world: world.clone(), behaviour, sink: sink.cloned(), last: Arc::default() }
     }
 
-    /// The work on one record: it waits, and tries until it succeeds.
+    /// The work on one record takes its time, by the paused clock of its process, and is tried until it succeeds.
     async fn work(&self, record: &KinesisClientRecord) {
         if self.behaviour == Behaviour::Poisoned && record.record.data == b"7".as_slice() {
             // Without the hook, which would print it.
@@ -132,8 +132,11 @@ impl ShardRecordProcessorFactory for TestFactory {
         let timer = (self.behaviour == Behaviour::TimerCheckpoints).then(|| {
             let checkpointer = checkpointer.clone();
             tokio::spawn(async move {
+                let mut ticks = tokio::time::interval(Duration::from_millis(700));
+                // The first tick comes at once.
+                ticks.tick().await;
                 loop {
-                    tokio::time::sleep(Duration::from_millis(700)).await;
+                    ticks.tick().await;
                     let _ = checkpointer.checkpoint_latest().await;
                 }
             })

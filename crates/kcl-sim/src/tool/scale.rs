@@ -9,7 +9,7 @@ const USAGE: &str = "usage: scale [--workers N] [--shards N] [--lost N] [--joini
 
 /// Runs it as the command line says.
 #[allow(clippy::disallowed_methods, reason = "how long the run takes on this machine is part of the answer")]
-pub(super) fn run(words: impl Iterator<Item = String>) -> ExitCode {
+pub(crate) fn run(words: impl Iterator<Item = String>) -> ExitCode {
     let Some(scale) = parse(words) else {
         eprintln!("{USAGE}");
         return ExitCode::from(2);
