@@ -137,10 +137,10 @@ impl Coordinator {
                 return self.store_failed("get", error.into());
             }
         };
-        self.round_due = true;
         self.read_rows([]);
         self.store_answered("get");
         self.observer.see_row(now, key, row.clone());
+        self.round_due |= !self.requested_row_was_read(now, key, row.as_ref());
         self.sync_row_was_read(now, key, true);
         if let (Some((write, sent_at)), Some(row)) = (unknown_take, row)
             && write.explains(Some(&row))
