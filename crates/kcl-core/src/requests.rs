@@ -108,7 +108,7 @@ impl Requests {
 
 /// Whether an owner gives a lease to the worker that asks for it: only if that makes the counts more even, and if it keeps
 /// its own share, rounded down, whoever else may be asking. `mine` counts the lease, `theirs` does not.
-pub const fn gives_away(mine: usize, theirs: usize, leases: usize, workers: usize) -> bool {
+pub fn gives_away(mine: usize, theirs: usize, leases: usize, workers: usize) -> bool {
     let floor = if workers == 0 { 0 } else { leases / workers };
     mine >= theirs + 2 && mine > floor
 }

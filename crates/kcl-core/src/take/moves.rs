@@ -10,8 +10,9 @@ use crate::{Lease, Standing, WorkerId};
 const MOST_REQUESTS: usize = 32;
 
 /// Moves leases from whoever has most, while that is at least two more than this worker has. Owners that hand their leases
-/// off are asked; from others, such as Java workers, leases are taken, a few in a round. `counts` counts a lease that
-/// somebody has asked for as that worker's.
+/// off are asked; from others, such as Java workers, leases are taken, a few in a round. Nothing above the share rounded down
+/// is moved while another worker has less than that, or the lease would soon move again; unless that worker seems not to want
+/// more. `counts` counts a lease that somebody has asked for as that worker's.
 pub(super) fn plan_moves<'a>(
     input: &TakeInput<'a>,
     mut counts: BTreeMap<&'a WorkerId, usize>,
@@ -34,11 +35,13 @@ pub(super) fn plan_moves<'a>(
         // From the end: those that can be asked for first.
         leases.sort_by_key(|lease| input.hand_off && lease.can_be_asked_for());
     }
+    let floor = input.leases.len() / counts.len().max(1);
     loop {
         let mine = counts.get(input.me).copied().unwrap_or(0);
         let others = counts.iter().filter(|(worker, _)| **worker != input.me);
         let Some((&richest, &most)) = others.max_by_key(|(_, count)| **count) else { return };
-        if mine >= plan.target || most < mine + 2 {
+        let somebody_lacks = || !input.is_settled && counts.values().any(|count| *count < floor);
+        if mine >= plan.target || most < mine + 2 || (mine >= floor && somebody_lacks()) {
             return;
         }
         let Some(lease) = movable.get_mut(richest).and_then(Vec::pop) else { return };

@@ -264,6 +264,17 @@ fn owners_that_hand_off_are_asked() {
 }
 
 #[test]
+fn the_last_lease_above_the_share_waits_for_those_who_have_less() {
+    // Twelve leases, four workers, three each. `m` has three; `b` has none yet.
+    for (is_settled, table, asked_for) in
+        [(false, "AAAAAAAAAmmm", 0), (false, "AAAAAAAAQmmm", 0), (true, "AAAAAAAAQmmm", 1), (false, "AAAAAAbbbmmm", 1)]
+    {
+        let plan = Taker { me: "m", max_leases: 9, leases_to_acquire: 1, hand_off: true, is_settled }.plan(table);
+        assert_eq!(plan.requests.len(), asked_for, "{table} {is_settled}");
+    }
+}
+
+#[test]
 fn no_more_is_asked_for_at_a_time_than_can_be_watched() {
     assert_eq!(plan(&"A".repeat(200), usize::MAX, 1).requests.len(), 32);
     assert_eq!(plan(&format!("{}{}", "R".repeat(30), "A".repeat(170)), usize::MAX, 1).requests.len(), 2);

@@ -104,7 +104,9 @@ impl Coordinator {
             && let Some(take) = self.takes.waiting.pop_front()
         {
             // Found out meanwhile to be held: an earlier take's answer was lost. Or its creation is under way (P3).
-            if !self.tenures.contains_key(take.write.key()) && !self.creations.is_under_way(take.write.key()) {
+            let key = take.write.key();
+            let is_taken = self.tenures.contains_key(key) || self.takes.under_way.contains(key);
+            if !is_taken && !self.creations.is_under_way(key) {
                 self.write_take(take, false);
             }
         }
