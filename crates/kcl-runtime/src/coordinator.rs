@@ -4,6 +4,7 @@
 mod call;
 mod commands;
 mod creations;
+mod gates;
 mod health;
 mod rounds;
 mod shutdown;
@@ -17,7 +18,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
-use kcl_core::{LeaseKey, Mono, Observer, ReadPacing, RequestId, Shard};
+use kcl_core::{LeaseKey, Listings, Mono, Observer, ReadPacing, RequestId, Shard};
 use rand::RngExt;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -67,7 +68,7 @@ pub(crate) struct Coordinator {
     answers_first: bool,
     creations: Creations,
     requests: BTreeMap<RequestId, oneshot::Sender<Result<(), kcl_core::CheckpointError>>>,
-    listing: Option<(Mono, Vec<Shard>)>,
+    listings: Listings,
     listing_since: Option<Mono>,
     sync_wanted: bool,
     sync_reads: SyncReads,
@@ -98,6 +99,8 @@ impl Coordinator {
         listing: Vec<Shard>,
     ) -> Self {
         let now = parts.env.now();
+        let mut listings = Listings::new(parts.timing.failover);
+        listings.see(now, listing);
         Self {
             rng: parts.env.rng(),
             mailbox,
@@ -118,7 +121,7 @@ impl Coordinator {
             answers_first: true,
             creations: Creations::default(),
             requests: BTreeMap::new(),
-            listing: Some((now, listing)),
+            listings,
             listing_since: None,
             sync_wanted: true,
             sync_reads: SyncReads::default(),
