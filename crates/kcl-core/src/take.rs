@@ -89,8 +89,7 @@ pub fn plan_takes(input: &TakeInput<'_>, rng: &mut impl Rng) -> TakePlan {
     for &(lease, standing, age) in input.leases {
         match lease.actual_owner() {
             _ if input.held.contains(&lease.key) => {}
-            // A leftover under this worker's own name, until it expires.
-            Some(owner) if owner == input.me && standing == Standing::Live => {}
+            // Leftovers under this worker's own name count for it, too: it takes them once they have expired.
             Some(owner) if standing == Standing::Live => *counts.entry(owner).or_default() += 1,
             _ => available.push((lease, standing, age)),
         }

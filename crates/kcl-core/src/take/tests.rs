@@ -16,12 +16,13 @@ struct Taker<'a> {
 
 impl Taker<'_> {
     /// What it plans that sees this table: one letter a lease, of the owner, or `.` free since this moment, `l` free for two
-    /// scans, `o` free for long, `x` expired.
+    /// scans, `o` free for long, `x` expired, `*` live under this worker's name and not held.
     fn plan(&self, table: &str) -> TakePlan {
         let me = WorkerId::from(self.me);
         let row = |(index, letter): (usize, char)| {
             let mut lease = Lease::new(LeaseKey::new(format!("shard-{index}")), Checkpoint::TrimHorizon);
-            lease.owner = (!".lo".contains(letter)).then(|| WorkerId::new(letter.to_string()));
+            let owner = if letter == '*' { me.clone() } else { WorkerId::new(letter.to_string()) };
+            lease.owner = (!".lo".contains(letter)).then_some(owner);
             let (standing, age) = match letter {
                 '.' => (Standing::Unowned, Duration::ZERO),
                 'l' => (Standing::Unowned, FAILOVER),
@@ -33,7 +34,8 @@ impl Taker<'_> {
         };
         let rows: Vec<_> = table.chars().enumerate().map(row).collect();
         let leases: Vec<_> = rows.iter().map(|(lease, standing, age)| (lease, *standing, *age)).collect();
-        let held = rows.iter().filter(|(lease, ..)| lease.is_owned_by(&me)).map(|(lease, ..)| lease.key.clone()).collect();
+        let mine = rows.iter().zip(table.chars()).filter(|((lease, ..), letter)| lease.is_owned_by(&me) && *letter != '*');
+        let held = mine.map(|((lease, ..), _)| lease.key.clone()).collect();
         let input = TakeInput {
             me: &me,
             held: &held,
@@ -78,6 +80,10 @@ fn how_many_are_taken_and_stolen() {
         ("aaao", 9, 1, 1, 0, "left alone for long: taken"),
         ("maaooo", 9, 1, 3, 0, "left alone for long: taken above the fair share"),
         ("mmoo", 3, 1, 1, 0, "but not above max_leases"),
+        ("**aa", 9, 1, 0, 0, "what an earlier process of this name left will be this worker's: even"),
+        ("*aaa", 9, 5, 1, 1, "not even"),
+        ("**a.", 9, 1, 0, 0, "it counts when free leases are dealt out"),
+        ("***", 9, 1, 0, 0, "and nobody may take it before it expires"),
     ];
     for (table, max_leases, leases_to_acquire, taken, stolen, why) in cases {
         let plan = plan(table, max_leases, leases_to_acquire);
