@@ -44,14 +44,15 @@ pub struct PlannedTake {
 }
 
 impl PlannedTake {
-    /// What to send after the take was rejected because the row is `current`: it was meant for this owner, who only
-    /// renewed since the row was seen. Anything else is for another round to plan. It is a take of another version, with a
+    /// What to send after the take was rejected because the row is `current`: it was meant for this owner, who has gone on
+    /// since the row was seen, and not to the end of the shard. Anything else is for another round to plan. It is a take of another version, with a
     /// token of its own.
     #[must_use]
     pub fn again(&self, current: &Lease, me: &WorkerId, token: TenureToken) -> Option<Self> {
         let Expectation::Version { owner: Some(expected), .. } = self.write.expectation() else { return None };
         let same = current.is_owned_by(expected) && expected != me;
-        (self.from_live && same).then(|| Self { write: LeaseWrite::take(current, me, token), from_live: true })
+        let finished = current.checkpoint.is_shard_end();
+        (self.from_live && same && !finished).then(|| Self { write: LeaseWrite::take(current, me, token), from_live: true })
     }
 }
 
@@ -150,7 +151,9 @@ fn choose<'a>(mut leases: Vec<&'a Lease>, most: usize, rng: &mut impl Rng) -> Ve
     leases
 }
 
-/// Takes from whoever has most, while that is at least two more than this worker has.
+/// Takes from whoever has most, while that is at least two more than this worker has: two more leases, and two more whose
+/// shards are not finished. The others count, as they do for KCL, but nobody gains by moving them: they stay until they are
+/// deleted.
 fn steal<'a>(
     input: &TakeInput<'a>,
     counts: &mut BTreeMap<&'a WorkerId, usize>,
@@ -158,10 +161,15 @@ fn steal<'a>(
     plan: &mut TakePlan,
     rng: &mut impl Rng,
 ) {
+    let mut unfinished = counts.clone();
     let mut victims: BTreeMap<&WorkerId, Vec<&Lease>> = BTreeMap::new();
     for &(lease, standing, _) in input.leases {
-        let movable = standing == Standing::Live && !input.held.contains(&lease.key) && !input.avoid.contains(&lease.key);
-        if let Some(owner) = lease.actual_owner().filter(|owner| movable && *owner != input.me) {
+        let is_held = input.held.contains(&lease.key);
+        let owner = if is_held { Some(input.me) } else { lease.actual_owner().filter(|_| standing == Standing::Live) };
+        let Some(owner) = owner else { continue };
+        if lease.checkpoint.is_shard_end() {
+            unfinished.entry(owner).and_modify(|count| *count = count.saturating_sub(1));
+        } else if owner != input.me && !input.avoid.contains(&lease.key) {
             victims.entry(owner).or_default().push(lease);
         }
     }
@@ -169,19 +177,23 @@ fn steal<'a>(
         leases.shuffle(rng);
     }
     while plan.stolen < input.leases_to_acquire {
-        let mine = counts.get(input.me).copied().unwrap_or(0);
-        let Some((&richest, &most)) = counts.iter().filter(|(owner, _)| **owner != input.me).max_by_key(|(_, count)| **count)
-        else {
-            return;
+        let of = |counts: &BTreeMap<&WorkerId, usize>, owner: &WorkerId| counts.get(owner).copied().unwrap_or(0);
+        let (mine, my_unfinished) = (of(counts, input.me), of(&unfinished, input.me));
+        let others = counts.iter().filter(|(owner, _)| **owner != input.me);
+        let excess = |(owner, count): (&&'a WorkerId, &usize)| {
+            (count.saturating_sub(mine).min(of(&unfinished, owner).saturating_sub(my_unfinished)), *owner)
         };
-        if mine >= target || most < mine + 2 {
+        let Some((more, richest)) = others.map(excess).max() else { return };
+        if mine >= target || more < 2 {
             return;
         }
         let Some(lease) = victims.get_mut(richest).and_then(Vec::pop) else { return };
         plan.takes.push(planned(lease, input.me, true, rng));
         plan.stolen += 1;
-        counts.insert(richest, most - 1);
-        counts.insert(input.me, mine + 1);
+        for counts in [&mut *counts, &mut unfinished] {
+            counts.entry(richest).and_modify(|count| *count -= 1);
+            *counts.entry(input.me).or_default() += 1;
+        }
     }
 }
 

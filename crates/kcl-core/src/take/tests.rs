@@ -16,13 +16,17 @@ struct Taker<'a> {
 
 impl Taker<'_> {
     /// What it plans that sees this table: one letter a lease, of the owner, or `.` free since this moment, `l` free for two
-    /// scans, `o` free for long, `x` expired, `*` live under this worker's name and not held.
+    /// scans, `o` free for long, `x` expired, `*` live under this worker's name and not held. A capital letter is the lease
+    /// of a finished shard.
     fn plan(&self, table: &str) -> TakePlan {
         let me = WorkerId::from(self.me);
         let row = |(index, letter): (usize, char)| {
             let mut lease = Lease::new(LeaseKey::new(format!("shard-{index}")), Checkpoint::TrimHorizon);
-            let owner = if letter == '*' { me.clone() } else { WorkerId::new(letter.to_string()) };
+            let owner = if letter == '*' { me.clone() } else { WorkerId::new(letter.to_lowercase().to_string()) };
             lease.owner = (!".lo".contains(letter)).then_some(owner);
+            if letter.is_uppercase() {
+                lease.checkpoint = Checkpoint::ShardEnd;
+            }
             let (standing, age) = match letter {
                 '.' => (Standing::Unowned, Duration::ZERO),
                 'l' => (Standing::Unowned, FAILOVER),
@@ -84,10 +88,28 @@ fn how_many_are_taken_and_stolen() {
         ("*aaa", 9, 5, 1, 1, "not even"),
         ("**a.", 9, 1, 0, 0, "it counts when free leases are dealt out"),
         ("***", 9, 1, 0, 0, "and nobody may take it before it expires"),
+        ("AAAA", 9, 5, 0, 0, "the leases of finished shards stay where they are"),
+        ("AAaam", 9, 5, 0, 0, "one unfinished lease more: moving it would only move the excess"),
+        ("AAaaam", 9, 5, 1, 1, "until the unfinished ones are even"),
+        ("MMMaaa", 9, 5, 0, 0, "even by number: a Java worker would take one back"),
+        ("MMaaaa", 9, 5, 1, 1, "until they are even by number"),
+        ("AAAAAabbbm", 9, 5, 1, 1, "from whoever has most that may move"),
     ];
     for (table, max_leases, leases_to_acquire, taken, stolen, why) in cases {
         let plan = plan(table, max_leases, leases_to_acquire);
         assert_eq!((plan.takes.len(), plan.stolen), (taken, stolen), "{table:?}: {why}");
+    }
+}
+
+#[test]
+fn what_moves_is_not_finished() {
+    for table in ["AAAaaam", "aaaAAAm", "AaAaAabbbb"] {
+        let plan = plan(table, 100, 100);
+        assert!(plan.stolen > 0, "{table}");
+        for take in plan.takes {
+            let index: usize = take.write.key().trim_start_matches("shard-").parse().unwrap();
+            assert!(table.as_bytes()[index].is_ascii_lowercase(), "{table}");
+        }
     }
 }
 
@@ -146,9 +168,11 @@ fn a_rejected_take_is_sent_again_only_to_the_owner_it_was_meant_for() {
         lease.counter = crate::LeaseCounter::new(counter);
         lease
     };
+    let ended = Lease { checkpoint: Checkpoint::ShardEnd, ..row(Some("a"), 5) };
     let planned = |owner, from_live| PlannedTake { write: LeaseWrite::take(&row(owner, 3), &me, token(1)), from_live };
     let cases = [
         (planned(Some("a"), true), row(Some("a"), 5), true, "it renewed"),
+        (planned(Some("a"), true), ended, false, "it finished the shard"),
         (planned(Some("a"), true), row(Some("b"), 5), false, "it lost the lease"),
         (planned(Some("a"), true), row(None, 5), false, "it gave it up"),
         (planned(Some("a"), true), row(Some("m"), 4), false, "it is ours: an earlier answer was lost"),
