@@ -2,7 +2,7 @@
 //! the code has changed; the rule that came of it has a test of its own beside it.
 
 use kcl_core::{ErrorKind, Verb};
-use kcl_sim::scenario::{Action, Replacement, Script, call, micros};
+use kcl_sim::scenario::{Action, Replacement, Script, call, micros, secs};
 use kcl_sim::world::{Api, Edit, Fate};
 
 /// A listing left out a closed parent that had no row, and its child began.
@@ -12,7 +12,7 @@ fn a_parent_that_one_listing_lacks_is_waited_for() {
         .seed(0xb903_6140_3f2f_7dbb)
         .shards(2)
         .failover(micros(17_349_972))
-        .chaos(micros(216_254_863))
+        .chaos(secs(260))
         .settle(micros(920_249_580))
         .with(|options| options.poll = micros(324_470))
         .with(|options| options.sync = micros(25_288_336))
