@@ -47,7 +47,8 @@ impl Verb {
 pub enum Expectation {
     /// There is no row with this key.
     Absent,
-    /// The row is the version that was seen.
+    /// The row is the version that was seen. Unless the write ends it, no Java 3.x hand-over runs: while one does the row
+    /// is its checkpoint owner's.
     Version {
         /// The owner that was seen, `None` for no owner.
         owner: Option<WorkerId>,
@@ -184,6 +185,11 @@ impl LeaseWrite {
         &self.change
     }
 
+    /// Whether it removes the marker of a Java 3.x hand-over.
+    pub fn ends_hand_over(&self) -> bool {
+        matches!(&self.change, Change::Update(update) if update.remove_checkpoint_owner)
+    }
+
     /// The counter it stores, if it changes the counter.
     pub fn counter_after(&self) -> Option<LeaseCounter> {
         match (&self.change, &self.expectation) {
@@ -215,7 +221,10 @@ impl LeaseWrite {
         match (&self.expectation, current) {
             (Expectation::Absent, row) => row.is_none(),
             (_, None) => false,
-            (Expectation::Version { owner, counter }, Some(row)) => row.owner == *owner && row.counter == *counter,
+            (Expectation::Version { owner, counter }, Some(row)) => {
+                let is_free = row.checkpoint_owner.is_none() || self.ends_hand_over();
+                row.owner == *owner && row.counter == *counter && is_free
+            }
             (Expectation::EndedAt { counter }, Some(row)) => row.counter == *counter && row.checkpoint.is_shard_end(),
             (Expectation::NoChildren, Some(row)) => row.children.is_empty(),
             (Expectation::NoHashRange, Some(row)) => row.hash_range.is_none(),

@@ -12,6 +12,7 @@ mod checkpointer;
 mod cleanup;
 mod config;
 mod error;
+mod fleet;
 mod hash_range;
 mod held;
 mod ids;
@@ -42,6 +43,7 @@ pub use config::{
     ConfigError, EnvironmentConfig, EnvironmentError, LeaseConfig, ManagementConfig, OnPanic, StartStrategy, WorkerConfig,
 };
 pub use error::{ErrorKind, ReadError, StoreError, error_chain};
+pub use fleet::{CoordinatorTable, FleetMode, FleetRefusal, FleetRows, StoredState, fleet_mode};
 pub use hash_range::HashKeyRange;
 pub use held::{ChangeOutcome, HeldAction, HeldInput, HeldLease, Phase, RequestId, RowChange, TenureEnd, WriteAnswer};
 pub use ids::{HoldId, LeaseKey, PartitionKey, ShardId, TenureToken, WorkerId};

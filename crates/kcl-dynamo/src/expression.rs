@@ -25,7 +25,7 @@ pub(crate) struct Expressions {
 /// The expressions of `write`; a creation's row and a key are not among them.
 pub(crate) fn of(write: &LeaseWrite) -> Result<Expressions, Unstorable> {
     let mut expressions = Expressions::default();
-    expressions.condition = expressions.expectation(write.expectation())?;
+    expressions.condition = expressions.expectation(write)?;
     if let Change::Update(update) = write.change() {
         let mut clauses = Clauses { expressions: &mut expressions, set: vec![], remove: vec![], add: vec![] };
         clauses.update(update, write.counter_after())?;
@@ -48,11 +48,12 @@ impl Expressions {
         placeholder
     }
 
-    fn expectation(&mut self, expectation: &Expectation) -> Result<String, Unstorable> {
-        Ok(match expectation {
+    fn expectation(&mut self, write: &LeaseWrite) -> Result<String, Unstorable> {
+        Ok(match write.expectation() {
             Expectation::Absent => self.absent(name::LEASE_KEY),
             Expectation::Version { owner, counter } => {
-                format!("{} AND {}", self.counter_is(*counter), self.owner_is(owner.as_ref())?)
+                let version = format!("{} AND {}", self.counter_is(*counter), self.owner_is(owner.as_ref())?);
+                if write.ends_hand_over() { version } else { format!("{version} AND {}", self.absent(name::CHECKPOINT_OWNER)) }
             }
             Expectation::EndedAt { counter } => {
                 let end = encode::text(kcl_core::Checkpoint::ShardEnd.as_text());

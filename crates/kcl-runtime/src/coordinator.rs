@@ -4,6 +4,7 @@
 mod call;
 mod commands;
 mod creations;
+mod fleet;
 mod health;
 mod rounds;
 mod shutdown;
@@ -17,7 +18,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
-use kcl_core::{LeaseKey, Mono, Observer, ReadPacing, RequestId, Shard};
+use kcl_core::{FleetMode, LeaseKey, Mono, Observer, ReadPacing, RequestId, Shard};
 use rand::RngExt;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -29,6 +30,8 @@ use crate::parts::Parts;
 use crate::race::{Either, race2};
 use call::Completion;
 use creations::Creations;
+use fleet::FleetWatch;
+pub(crate) use fleet::report;
 use health::StoreHealth;
 use rounds::SyncReads;
 use shutdown::Shutdown;
@@ -73,6 +76,7 @@ pub(crate) struct Coordinator {
     sync_reads: SyncReads,
     scanning: bool,
     scanned: bool,
+    fleet: FleetWatch,
     health: StoreHealth,
     /// Since when every listing was refused for good.
     stream_refused_since: Option<Mono>,
@@ -96,10 +100,13 @@ impl Coordinator {
         mailbox: mpsc::Receiver<Command>,
         stop: CancellationToken,
         listing: Vec<Shard>,
+        mode: FleetMode,
     ) -> Self {
         let now = parts.env.now();
+        let mut rng = parts.env.rng();
         Self {
-            rng: parts.env.rng(),
+            fleet: FleetWatch::new(now, mode, &mut rng),
+            rng,
             mailbox,
             commands,
             calls: FuturesUnordered::new(),
@@ -187,11 +194,12 @@ impl Coordinator {
         let far = self.now() + Duration::from_secs(3600);
         let scan = (!self.scanning && !self.is_shutting_down()).then_some(self.next_scan);
         let periodic = (!self.is_shutting_down()).then(|| self.next_sync.min(self.next_cleanup));
+        let fleet = if self.is_shutting_down() { None } else { self.fleet.deadline() };
         let observer = if self.is_shutting_down() { None } else { self.observer.deadline() };
         let tenures = self.wake_ups.first().map(|(at, _)| *at);
         let shutdown = self.shutdown.as_ref().map(|shutdown| shutdown.deadline);
         let creations = self.creations.next_send();
-        [scan, periodic, observer, tenures, shutdown, creations].into_iter().flatten().min().unwrap_or(far).min(far)
+        [scan, periodic, fleet, observer, tenures, shutdown, creations].into_iter().flatten().min().unwrap_or(far).min(far)
     }
 
     fn fire_timers(&mut self) {
@@ -215,6 +223,7 @@ impl Coordinator {
         if now >= self.next_scan && !self.scanning {
             self.scan();
         }
+        self.watch_fleet(now);
         if now >= self.next_sync {
             self.next_sync = now + self.jittered(self.parts.config.shard_sync_interval);
             if self.leads() {

@@ -3,7 +3,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use kcl_core::{ErrorKind, HoldId, Lease, LeaseKey, LeaseScan, LeaseWrite, Mono, PlannedTake, StoreError, WriteOutcome};
+use kcl_core::{
+    ErrorKind, FleetRows, HoldId, Lease, LeaseKey, LeaseScan, LeaseWrite, Mono, PlannedTake, StoreError, WriteOutcome,
+};
 use tokio::sync::oneshot;
 
 use super::Coordinator;
@@ -27,12 +29,17 @@ pub(super) enum Completion {
     Taken { take: PlannedTake, sent_at: Mono, retried: bool, result: Result<WriteOutcome, StoreError> },
     /// A new row.
     Created { write: LeaseWrite, result: Result<WriteOutcome, StoreError> },
+    /// What is stored about the fleet.
+    FleetRead(Result<FleetRows, StoreError>),
     /// The task of a shard's driver is over; how it ended, if it could say so.
     DriverEnded { key: LeaseKey, hold: HoldId, end: Option<ConsumerEnd> },
 }
 
 /// How long a scan may take: a large table has many pages, and nothing waits for it.
 const SCAN_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long reading the fleet's mode may take: a few small reads, and nothing waits for them.
+const FLEET_LIMIT: Duration = Duration::from_secs(10);
 
 /// How many single rows are read at the same time.
 const READS_AT_ONCE: usize = 64;
@@ -62,6 +69,12 @@ impl Coordinator {
         let store = Arc::clone(&self.parts.store);
         let call = async move { store.scan().await };
         self.start("scanning the lease table", ErrorKind::Unavailable, SCAN_LIMIT, call, Completion::Scanned);
+    }
+
+    pub(super) fn read_fleet(&self) {
+        let store = Arc::clone(&self.parts.store);
+        let call = async move { store.fleet().await };
+        self.start("reading the fleet's mode", ErrorKind::Unavailable, FLEET_LIMIT, call, Completion::FleetRead);
     }
 
     fn get(
@@ -147,6 +160,7 @@ impl Coordinator {
             Completion::HeldRead { key, hold, result } => self.held_was_read(&key, hold, result),
             Completion::Taken { take, sent_at, retried, result } => self.taken(take, sent_at, retried, result),
             Completion::Created { write, result } => self.created(write, result),
+            Completion::FleetRead(result) => self.fleet_was_read(result),
             Completion::DriverEnded { key, hold, end } => self.driver_ended(&key, hold, end),
         }
     }

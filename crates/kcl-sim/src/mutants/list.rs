@@ -30,7 +30,7 @@ impl Known {
 }
 
 /// The list, by number.
-pub const KNOWN: [Known; 41] = [
+pub const KNOWN: [Known; 44] = [
     seam(1, "a checkpoint is stored without a condition", Mutant::CheckpointUnconditional, &["S7", "S5"], 60),
     seam(2, "a checkpoint is stored if only the owner is as expected", Mutant::CheckpointByOwner, &["S5", "S7"], 26),
     seam(3, "a take does not change the counter", Mutant::TakeKeepsCounter, &["S8"], 100),
@@ -76,4 +76,8 @@ pub const KNOWN: [Known; 41] = [
     waits(39, "an owner hands records over after it sent a transfer", "the hand-off driver"),
     waits(40, "a subscription that ended is opened again at the tip", "enhanced fan-out"),
     waits(41, "what was handed over is not given back to the budget of bytes", "prefetching within a budget"),
+    source(42, "a fleet that runs natively is not left", &["V9"], 100).by(Runs::Directed(directed::a_native_fleet)),
+    source(43, "a fleet that runs natively is left only at the second sight", &["V9"], 100)
+        .by(Runs::Directed(directed::a_native_fleet)),
+    source(44, "a fleet that runs natively is joined", &["V9"], 100).by(Runs::Directed(directed::a_native_fleet)),
 ];
