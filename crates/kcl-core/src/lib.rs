@@ -7,6 +7,7 @@
 //! The seams are small traits: [`LeaseStore`], [`StreamReader`], [`MetricsSink`], and the user's
 //! [`ShardRecordProcessorFactory`].
 
+mod audit;
 mod checkpoint;
 mod checkpointer;
 mod cleanup;
@@ -16,6 +17,7 @@ mod fleet;
 mod hash_range;
 mod held;
 mod ids;
+mod incarnation;
 mod leader;
 mod lease;
 mod lease_store;
@@ -36,6 +38,7 @@ mod time;
 mod timing;
 mod tracker;
 
+pub use audit::{Audit, Hole, HoleWatch, audit};
 pub use checkpoint::{Checkpoint, PendingCheckpoint};
 pub use checkpointer::{CheckpointError, CheckpointPort, Checkpointer, LeaseInfo, PreparedCheckpoint};
 pub use cleanup::{CleanupPlan, plan_cleanup};
@@ -47,6 +50,7 @@ pub use fleet::{CoordinatorTable, FleetMode, FleetRefusal, FleetRows, StoredStat
 pub use hash_range::HashKeyRange;
 pub use held::{ChangeOutcome, HeldAction, HeldInput, HeldLease, Phase, RequestId, RowChange, TenureEnd, WriteAnswer};
 pub use ids::{HoldId, LeaseKey, PartitionKey, ShardId, TenureToken, WorkerId};
+pub use incarnation::{Incarnation, Proof, Stranger, incarnation};
 pub use leader::elect_leader;
 pub use lease::{Lease, LeaseCounter};
 pub use lease_store::{LeaseScan, LeaseStore, UnreadableRow};

@@ -1,6 +1,7 @@
 //! The one task that observes, takes, renews and gives up leases. It decides nothing itself: it asks the planners and
 //! machines of `kcl-core`, sends what they want sent, and tells them what came back.
 
+mod audits;
 mod call;
 mod commands;
 mod creations;
@@ -18,7 +19,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
-use kcl_core::{FleetMode, LeaseKey, Mono, Observer, ReadPacing, RequestId, Shard};
+use kcl_core::{FleetMode, HoleWatch, LeaseKey, Mono, Observer, ReadPacing, RequestId, Shard};
 use rand::RngExt;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -73,6 +74,9 @@ pub(crate) struct Coordinator {
     listing: Option<(Mono, Vec<Shard>)>,
     listing_since: Option<Mono>,
     sync_wanted: bool,
+    /// The next listing that is answered is audited.
+    audit_due: bool,
+    holes: HoleWatch,
     sync_reads: SyncReads,
     scanning: bool,
     scanned: bool,
@@ -128,6 +132,8 @@ impl Coordinator {
             listing: Some((now, listing)),
             listing_since: None,
             sync_wanted: true,
+            audit_due: false,
+            holes: HoleWatch::default(),
             sync_reads: SyncReads::default(),
             scanning: false,
             scanned: false,
@@ -227,8 +233,10 @@ impl Coordinator {
         if now >= self.next_sync {
             self.next_sync = now + self.jittered(self.parts.config.shard_sync_interval);
             if self.leads() {
-                self.sync_wanted = true;
+                (self.sync_wanted, self.audit_due) = (true, true);
                 self.request_listing(now);
+            } else {
+                self.holes = HoleWatch::default();
             }
         }
         if now >= self.next_cleanup {
