@@ -47,8 +47,7 @@ impl Verb {
 pub enum Expectation {
     /// There is no row with this key.
     Absent,
-    /// The row is the version that was seen. Unless the write ends it, no Java 3.x hand-over runs: while one does the row
-    /// is its checkpoint owner's.
+    /// The row is the version that was seen.
     Version {
         /// The owner that was seen, `None` for no owner.
         owner: Option<WorkerId>,
@@ -185,9 +184,10 @@ impl LeaseWrite {
         &self.change
     }
 
-    /// Whether it removes the marker of a Java 3.x hand-over.
-    pub fn ends_hand_over(&self) -> bool {
-        matches!(&self.change, Change::Update(update) if update.remove_checkpoint_owner)
+    /// Whether it applies only while no Java 3.x hand-over runs, besides its expectation: every write that counts further does
+    /// unless it ends the hand-over. While one runs the row is its checkpoint owner's.
+    pub fn expects_no_hand_over(&self) -> bool {
+        matches!(&self.change, Change::Update(update) if update.add_one && !update.remove_checkpoint_owner)
     }
 
     /// The counter it stores, if it changes the counter.
@@ -206,7 +206,8 @@ impl LeaseWrite {
     /// # Errors
     /// [`NotAsExpected`] if the row is not as expected; nothing changes.
     pub fn apply(&self, current: Option<&Lease>) -> Result<Option<Lease>, NotAsExpected> {
-        if !self.is_expected(current) {
+        let handed_over = current.is_some_and(|row| row.checkpoint_owner.is_some()) && self.expects_no_hand_over();
+        if handed_over || !self.is_expected(current) {
             return Err(NotAsExpected);
         }
         match (&self.change, current) {
@@ -221,10 +222,7 @@ impl LeaseWrite {
         match (&self.expectation, current) {
             (Expectation::Absent, row) => row.is_none(),
             (_, None) => false,
-            (Expectation::Version { owner, counter }, Some(row)) => {
-                let is_free = row.checkpoint_owner.is_none() || self.ends_hand_over();
-                row.owner == *owner && row.counter == *counter && is_free
-            }
+            (Expectation::Version { owner, counter }, Some(row)) => row.owner == *owner && row.counter == *counter,
             (Expectation::EndedAt { counter }, Some(row)) => row.counter == *counter && row.checkpoint.is_shard_end(),
             (Expectation::NoChildren, Some(row)) => row.children.is_empty(),
             (Expectation::NoHashRange, Some(row)) => row.hash_range.is_none(),

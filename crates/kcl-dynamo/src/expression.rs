@@ -25,7 +25,11 @@ pub(crate) struct Expressions {
 /// The expressions of `write`; a creation's row and a key are not among them.
 pub(crate) fn of(write: &LeaseWrite) -> Result<Expressions, Unstorable> {
     let mut expressions = Expressions::default();
-    expressions.condition = expressions.expectation(write)?;
+    expressions.condition = expressions.expectation(write.expectation())?;
+    if write.expects_no_hand_over() {
+        let none = expressions.absent(name::CHECKPOINT_OWNER);
+        expressions.condition = format!("{} AND {none}", expressions.condition);
+    }
     if let Change::Update(update) = write.change() {
         let mut clauses = Clauses { expressions: &mut expressions, set: vec![], remove: vec![], add: vec![] };
         clauses.update(update, write.counter_after())?;
@@ -48,12 +52,11 @@ impl Expressions {
         placeholder
     }
 
-    fn expectation(&mut self, write: &LeaseWrite) -> Result<String, Unstorable> {
-        Ok(match write.expectation() {
+    fn expectation(&mut self, expectation: &Expectation) -> Result<String, Unstorable> {
+        Ok(match expectation {
             Expectation::Absent => self.absent(name::LEASE_KEY),
             Expectation::Version { owner, counter } => {
-                let version = format!("{} AND {}", self.counter_is(*counter), self.owner_is(owner.as_ref())?);
-                if write.ends_hand_over() { version } else { format!("{version} AND {}", self.absent(name::CHECKPOINT_OWNER)) }
+                format!("{} AND {}", self.counter_is(*counter), self.owner_is(owner.as_ref())?)
             }
             Expectation::EndedAt { counter } => {
                 let end = encode::text(kcl_core::Checkpoint::ShardEnd.as_text());

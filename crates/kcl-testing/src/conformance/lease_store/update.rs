@@ -44,7 +44,7 @@ pub async fn take_from_nobody_is_no_switch(store: &dyn LeaseStore) {
 
 /// `take` by the owner itself, as after a restart under the same name, is no switch of owners.
 pub async fn take_from_oneself_is_no_switch(store: &dyn LeaseStore) {
-    let seen = stored(store, held("a")).await;
+    let seen = stored(store, Lease { checkpoint_owner: None, ..full("a") }).await;
     let expected = Lease { counter: seen.counter.next(), tenure: Some(TOKEN), ..seen.clone() };
     assert_eq!(applied(store, &LeaseWrite::take(&seen, &"owner-a".into(), TOKEN)).await, expected);
 }
