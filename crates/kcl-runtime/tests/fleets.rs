@@ -81,6 +81,20 @@ async fn a_fleet_that_goes_native_is_left() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_shutdown_that_was_asked_for_stays_clean() {
+    let world = World::new(1);
+    let store = FaultyStore::new(world.store.clone());
+    let env = TokioEnv::on_current_runtime();
+    let worker = world.start_on(&Recorder::new("a"), store.clone(), world.stream.clone(), env).await.unwrap();
+    until("it takes", || world.owners().get("a") == Some(&1)).await;
+    let late = store.faults().next(StoreCall::Fleet, Fault::DelayReply);
+    world.store.set_fleet(version("3X"));
+    late.reached().await;
+    let (stopped, ()) = tokio::join!(worker.shutdown(), async { late.release() });
+    stopped.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_is_taken_while_a_native_fleet_is_left() {
     let mut world = World::new(2);
     world.config.shutdown_timeout = Duration::from_secs(100);

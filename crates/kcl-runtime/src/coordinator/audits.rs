@@ -75,11 +75,11 @@ impl Coordinator {
         #[allow(clippy::cast_precision_loss, reason = "a count of leases")]
         let count = strangers.len() as f64;
         self.measure(Measurement::count(OPERATION, "LeasesOfAnotherStream", count).of_worker(&self.parts.me));
-        for stranger in strangers {
+        if let Some(first) = strangers.first() {
             tracing::error!(
-                %stranger,
-                "this lease is not about the shard of this id that the stream has now: nothing behind its checkpoint can be read; \
-                 remove the lease to read the shard from the start position"
+                leases = strangers.len(), %first,
+                "leases are not about the shards of these ids that the stream has now: nothing behind their checkpoints can be \
+                 read; remove a lease to read its shard from the start position"
             );
         }
     }

@@ -43,6 +43,9 @@ impl Coordinator {
         let now = self.now();
         self.fleet.asking = false;
         self.fleet.next = now + INTERVAL;
+        if self.is_shutting_down() {
+            return;
+        }
         let rows = match result {
             Ok(rows) => rows,
             Err(error) => {
