@@ -211,7 +211,8 @@ impl HeldLease {
             let deleted = self.queue.front() == Some(&RowChange::Delete);
             return self.die(if deleted { TenureEnd::Deleted } else { TenureEnd::Lost });
         };
-        let mine = row.is_owned_by(&self.me) && row.tenure == self.lease.tenure;
+        // During a Java 3.x hand-over a row that names us as owner is still somebody else's.
+        let mine = row.is_owned_by(&self.me) && row.checkpoint_owner.is_none() && row.tenure == self.lease.tenure;
         if let Some(sent_at) = self.unknown_since.filter(|_| mine && row.counter == self.lease.counter.next()) {
             self.unknown_since = None;
             self.adopt(row, sent_at);

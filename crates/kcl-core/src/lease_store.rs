@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 
-use crate::{Lease, LeaseKey, LeaseWrite, StoreError, WriteOutcome};
+use crate::{FleetRows, Lease, LeaseKey, LeaseWrite, StoreError, WriteOutcome};
 
 /// A row of the lease table that cannot be read as a lease. It is skipped, never touched, and named in a warning.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -55,6 +55,13 @@ pub trait LeaseStore: Send + Sync + 'static {
     /// # Errors
     /// By kind; `Indeterminate` if the write may have been applied.
     async fn write(&self, write: &LeaseWrite) -> Result<WriteOutcome, StoreError>;
+
+    /// What KCL 3.x workers stored about the fleet of this table, strongly consistent. Asked at the start and about once a
+    /// minute. A store that no Java worker shares answers the default.
+    ///
+    /// # Errors
+    /// By kind. That something may not be read which need not be there is an answer, not an error.
+    async fn fleet(&self) -> Result<FleetRows, StoreError>;
 }
 
 #[async_trait]
@@ -73,5 +80,9 @@ impl<S: LeaseStore + ?Sized> LeaseStore for std::sync::Arc<S> {
 
     async fn write(&self, write: &LeaseWrite) -> Result<WriteOutcome, StoreError> {
         (**self).write(write).await
+    }
+
+    async fn fleet(&self) -> Result<FleetRows, StoreError> {
+        (**self).fleet().await
     }
 }

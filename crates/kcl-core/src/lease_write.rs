@@ -263,6 +263,12 @@ impl LeaseWrite {
         &self.change
     }
 
+    /// Whether it applies only while no Java 3.x hand-over runs, besides its expectation: every write that counts further does
+    /// unless it ends the hand-over. While one runs the row is its checkpoint owner's.
+    pub fn expects_no_hand_over(&self) -> bool {
+        matches!(&self.change, Change::Update(update) if update.add_one && !update.remove_checkpoint_owner)
+    }
+
     /// The counter it stores, if it changes the counter.
     pub fn counter_after(&self) -> Option<LeaseCounter> {
         match (&self.change, &self.expectation) {
@@ -283,7 +289,8 @@ impl LeaseWrite {
     /// # Errors
     /// [`NotAsExpected`] if the row is not as expected; nothing changes.
     pub fn apply(&self, current: Option<&Lease>) -> Result<Option<Lease>, NotAsExpected> {
-        if !self.is_expected(current) {
+        let handed_over = current.is_some_and(|row| row.checkpoint_owner.is_some()) && self.expects_no_hand_over();
+        if handed_over || !self.is_expected(current) {
             return Err(NotAsExpected);
         }
         match (&self.change, current) {

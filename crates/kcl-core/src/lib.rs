@@ -7,14 +7,17 @@
 //! The seams are small traits: [`LeaseStore`], [`StreamReader`], [`MetricsSink`], and the user's
 //! [`ShardRecordProcessorFactory`].
 
+mod audit;
 mod checkpoint;
 mod checkpointer;
 mod cleanup;
 mod config;
 mod error;
+mod fleet;
 mod hash_range;
 mod held;
 mod ids;
+mod incarnation;
 mod leader;
 mod lease;
 mod lease_store;
@@ -37,6 +40,7 @@ mod time;
 mod timing;
 mod tracker;
 
+pub use audit::{Audit, Hole, HoleWatch, audit};
 pub use checkpoint::{Checkpoint, PendingCheckpoint};
 pub use checkpointer::{CheckpointError, CheckpointPort, Checkpointer, LeaseInfo, PreparedCheckpoint};
 pub use cleanup::{CleanupPlan, plan_cleanup};
@@ -44,9 +48,11 @@ pub use config::{
     ConfigError, EnvironmentConfig, EnvironmentError, LeaseConfig, ManagementConfig, OnPanic, StartStrategy, WorkerConfig,
 };
 pub use error::{ErrorKind, ReadError, StoreError, error_chain};
+pub use fleet::{CoordinatorTable, FleetMode, FleetRefusal, FleetRows, StoredState, fleet_mode};
 pub use hash_range::HashKeyRange;
 pub use held::{ChangeOutcome, HeldAction, HeldInput, HeldLease, Phase, RequestId, RowChange, TenureEnd, WriteAnswer};
 pub use ids::{HoldId, LeaseKey, PartitionKey, ShardId, TenureToken, WorkerId};
+pub use incarnation::{Incarnation, Proof, Stranger, incarnation};
 pub use leader::elect_leader;
 pub use lease::{Lease, LeaseCounter};
 pub use lease_store::{LeaseScan, LeaseStore, UnreadableRow};

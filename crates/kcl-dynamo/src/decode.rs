@@ -13,6 +13,7 @@ use kcl_core::{
 };
 
 use crate::attributes::{self as name, Row};
+use crate::fleet;
 
 /// Why a row is not readable as a lease.
 #[derive(Debug, thiserror::Error)]
@@ -62,8 +63,12 @@ pub(crate) fn key_for_report(row: &Row) -> String {
     }
 }
 
+/// Rows of KCL 3.5 say what they are; those that it moved here from elsewhere may not, and are known by their keys.
 fn is_lease(row: &Row) -> Result<bool, RowError> {
-    Ok(text(row, name::ENTITY_TYPE)?.is_none_or(|entity| entity == name::ENTITY_TYPE_LEASE))
+    Ok(match text(row, name::ENTITY_TYPE)? {
+        Some(entity) => entity == name::ENTITY_TYPE_LEASE,
+        None => !text(row, name::LEASE_KEY)?.is_some_and(fleet::is_coordinator_row),
+    })
 }
 
 fn checkpoint(attribute: &'static str, text: &str, sub: Option<u64>) -> Result<Checkpoint, RowError> {

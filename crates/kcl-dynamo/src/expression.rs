@@ -26,6 +26,10 @@ pub(crate) struct Expressions {
 pub(crate) fn of(write: &LeaseWrite) -> Result<Expressions, Unstorable> {
     let mut expressions = Expressions::default();
     expressions.condition = expressions.expectation(write.expectation())?;
+    if write.expects_no_hand_over() {
+        let none = expressions.absent(name::CHECKPOINT_OWNER);
+        expressions.condition = format!("{} AND {none}", expressions.condition);
+    }
     if let Change::Update(update) = write.change() {
         let mut clauses = Clauses { expressions: &mut expressions, set: vec![], remove: vec![], add: vec![] };
         clauses.update(update, write.counter_after())?;

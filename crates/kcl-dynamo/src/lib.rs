@@ -5,10 +5,10 @@
 //! attributes that this crate does not know survive every write, because a row is only ever changed attribute by
 //! attribute after its creation.
 //!
-//! Every call of the seam is one request, except `scan` (one for each page of up to 1 MB) and `prepare` (one, or two
-//! when it creates the table). Nothing here retries, sleeps, spawns or paces; the caller does.
+//! Every call of the seam is one request, except `scan` (one for each page of up to 1 MB), `prepare` (one, or two
+//! when it creates the table) and `fleet` (three). Nothing here retries, sleeps, spawns or paces; the caller does.
 //!
-//! Not here: the tables and indexes that KCL 3.x adds, tables that serve several streams, and the decision what to
+//! Not here: the tables and indexes that KCL 3.x adds (what they say about the fleet is read, nothing is written), tables that serve several streams, and the decision what to
 //! write.
 
 mod attributes;
@@ -17,6 +17,7 @@ mod decode;
 mod encode;
 mod error;
 mod expression;
+mod fleet;
 mod store;
 mod table;
 mod unsent;

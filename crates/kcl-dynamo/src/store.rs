@@ -4,14 +4,16 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::{delete_item::DeleteItemError, put_item::PutItemError, update_item::UpdateItemError};
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
 use aws_smithy_runtime_api::http::Response;
-use kcl_core::{Change, ErrorKind, Lease, LeaseKey, LeaseScan, LeaseStore, LeaseWrite, StoreError, UnreadableRow, WriteOutcome};
+use kcl_core::{
+    Change, ErrorKind, FleetRows, Lease, LeaseKey, LeaseScan, LeaseStore, LeaseWrite, StoreError, UnreadableRow, WriteOutcome,
+};
 
 use crate::attributes::{LEASE_KEY, Row};
 use crate::decode;
 use crate::encode::{self, Unstorable};
 use crate::error::{Call, Effect};
 use crate::expression::{self, Expressions};
-use crate::{client, table};
+use crate::{client, fleet, table};
 
 /// The lease table of one application in DynamoDB.
 ///
@@ -35,6 +37,7 @@ use crate::{client, table};
 pub struct DynamoLeaseStore {
     client: Client,
     table: String,
+    coordinator_table: Option<String>,
 }
 
 impl DynamoLeaseStore {
@@ -44,7 +47,7 @@ impl DynamoLeaseStore {
     /// [`LeaseStore`] decides when to try again. Everything else is as `client` has it: the caller should have set
     /// timeouts, because nothing else ends a call.
     pub fn new(client: Client, table: impl Into<String>) -> Self {
-        Self { client: client::sending_once(&client), table: table.into() }
+        Self::over(client::sending_once(&client), table.into())
     }
 
     /// A store over `table`, named or by its ARN, with a client made for it alone.
@@ -53,7 +56,20 @@ impl DynamoLeaseStore {
     /// call) and the cache of credentials are its own, and so are its connections if `sdk` carries no HTTP client: the
     /// SDK then makes one. So records that are being read never delay a heartbeat.
     pub fn from_config(sdk: &aws_types::SdkConfig, table: impl Into<String>) -> Self {
-        Self { client: client::of_its_own(sdk), table: table.into() }
+        Self::over(client::of_its_own(sdk), table.into())
+    }
+
+    fn over(client: Client, table: String) -> Self {
+        let coordinator_table = fleet::coordinator_table(&table);
+        Self { client, table, coordinator_table }
+    }
+
+    /// Where KCL 3.0 to 3.4 workers of this table keep the state of their fleet, if their configuration names a table
+    /// (`coordinatorStateTableConfig`). Default: `TABLE-CoordinatorState`, as theirs.
+    #[must_use]
+    pub fn with_coordinator_table(mut self, table: impl Into<String>) -> Self {
+        self.coordinator_table = Some(table.into());
+        self
     }
 
     /// The table's name or ARN, as it was given.
@@ -178,6 +194,12 @@ impl LeaseStore for DynamoLeaseStore {
             Change::Update(_) => self.update(key, expressions, call).await,
             Change::Delete => self.delete(key, expressions, call).await,
         }
+    }
+
+    /// One GetItem for each of three rows, strongly consistent: two in the coordinator table, if there is one, and one here.
+    /// A DescribeTable where none says what the fleet does.
+    async fn fleet(&self) -> Result<FleetRows, StoreError> {
+        fleet::read(&self.client, &self.table, self.coordinator_table.as_deref()).await
     }
 }
 

@@ -51,7 +51,10 @@ fn update(condition: &str, update: &str, values: Value) -> Value {
     json!({ "action": "UpdateItem", "key": "shard-1", "if": condition, "do": update, "values": values, "returns": "ALL_NEW" })
 }
 
-const MINE: &str = "#leaseCounter = :leaseCounterSeen AND #leaseOwner = :leaseOwnerSeen";
+const THEIRS: &str = "#leaseCounter = :leaseCounterSeen AND #leaseOwner = :leaseOwnerSeen";
+/// Only a take ends a hand-over.
+const MINE: &str =
+    "#leaseCounter = :leaseCounterSeen AND #leaseOwner = :leaseOwnerSeen AND attribute_not_exists(#checkpointOwner)";
 const TOKEN: TenureToken = TenureToken::new(u64::MAX);
 const NOBODYS: &str = "#leaseCounter = :leaseCounterSeen AND attribute_not_exists(#leaseOwner)";
 
@@ -68,7 +71,7 @@ async fn renew_take_and_release() {
     let text = "SET #leaseCounter = :leaseCounter, #leaseOwner = :leaseOwner, #rsTenure = :rsTenure \
                 REMOVE #rsHandsOff, #rsRequestedBy, #checkpointOwner \
                 ADD #ownerSwitchesSinceCheckpoint :ownerSwitchesSinceCheckpoint";
-    assert_eq!(request(LeaseWrite::take(&seen(), &"you".into(), TOKEN)).await, update(MINE, text, values));
+    assert_eq!(request(LeaseWrite::take(&seen(), &"you".into(), TOKEN)).await, update(THEIRS, text, values));
 
     let mut values = json!({ ":leaseCounterSeen": { "N": "7" }, ":leaseCounter": { "N": "8" }, ":leaseOwner": { "S": "you" } });
     values[":rsTenure"] = json!({ "N": "18446744073709551615" });

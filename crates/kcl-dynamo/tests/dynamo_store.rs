@@ -126,6 +126,9 @@ async fn rows_that_are_no_leases_do_no_harm() {
     let put = || server.client().put_item().table_name(TABLE);
     put().item("leaseKey", text("broken")).item("checkpoint", text("LATEST")).send().await.unwrap();
     put().item("leaseKey", text("stream")).item("entityType", text("STREAM")).send().await.unwrap();
+    // As KCL 3.5 moves them here from its coordinator table.
+    put().item("leaseKey", text("Leader")).item("ownerName", text("java")).send().await.unwrap();
+    put().item("leaseKey", text("Migration3.0")).item("cv", text("CLIENT_VERSION_2X")).send().await.unwrap();
 
     let scan = store.scan().await.unwrap();
     assert_eq!(scan.leases, [lease("good")]);

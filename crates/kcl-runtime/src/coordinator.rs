@@ -1,9 +1,11 @@
 //! The one task that observes, takes, renews and gives up leases. It decides nothing itself: it asks the planners and
 //! machines of `kcl-core`, sends what they want sent, and tells them what came back.
 
+mod audits;
 mod call;
 mod commands;
 mod creations;
+mod fleet;
 mod gates;
 mod hand_off;
 mod health;
@@ -19,7 +21,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
-use kcl_core::{LeaseKey, Listings, Mono, Observer, ReadPacing, RequestId, Requests, Shard};
+use kcl_core::{FleetMode, HoleWatch, LeaseKey, Listings, Mono, Observer, ReadPacing, RequestId, Requests, Shard};
 use rand::RngExt;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -31,6 +33,8 @@ use crate::parts::Parts;
 use crate::race::{Either, race2};
 use call::Completion;
 use creations::Creations;
+use fleet::FleetWatch;
+pub(crate) use fleet::report;
 use health::StoreHealth;
 use rounds::SyncReads;
 use shutdown::Shutdown;
@@ -75,9 +79,13 @@ pub(crate) struct Coordinator {
     listings: Listings,
     listing_since: Option<Mono>,
     sync_wanted: bool,
+    /// The next listing that is answered is audited.
+    audit_due: bool,
+    holes: HoleWatch,
     sync_reads: SyncReads,
     scanning: bool,
     scanned: bool,
+    fleet: FleetWatch,
     health: StoreHealth,
     /// Since when every listing was refused for good.
     stream_refused_since: Option<Mono>,
@@ -101,12 +109,15 @@ impl Coordinator {
         mailbox: mpsc::Receiver<Command>,
         stop: CancellationToken,
         listing: Vec<Shard>,
+        mode: FleetMode,
     ) -> Self {
         let now = parts.env.now();
         let mut listings = Listings::new(parts.timing.failover);
         listings.see(now, listing);
+        let mut rng = parts.env.rng();
         Self {
-            rng: parts.env.rng(),
+            fleet: FleetWatch::new(now, mode, &mut rng),
+            rng,
             mailbox,
             commands,
             calls: FuturesUnordered::new(),
@@ -130,6 +141,8 @@ impl Coordinator {
             listings,
             listing_since: None,
             sync_wanted: true,
+            audit_due: false,
+            holes: HoleWatch::default(),
             sync_reads: SyncReads::default(),
             scanning: false,
             scanned: false,
@@ -196,12 +209,14 @@ impl Coordinator {
         let far = self.now() + Duration::from_secs(3600);
         let scan = (!self.scanning && !self.is_shutting_down()).then_some(self.next_scan);
         let periodic = (!self.is_shutting_down()).then(|| self.next_sync.min(self.next_cleanup));
+        let fleet = if self.is_shutting_down() { None } else { self.fleet.deadline() };
         let observer = if self.is_shutting_down() { None } else { self.observer.deadline() };
         let tenures = self.wake_ups.first().map(|(at, _)| *at);
         let shutdown = self.shutdown.as_ref().map(|shutdown| shutdown.deadline);
         let creations = self.creations.next_send();
         let requests = if self.is_shutting_down() { None } else { self.requests.deadline() };
-        [scan, periodic, observer, tenures, shutdown, creations, requests].into_iter().flatten().min().unwrap_or(far).min(far)
+        let wanted = [scan, periodic, fleet, observer, tenures, shutdown, creations, requests];
+        wanted.into_iter().flatten().min().unwrap_or(far).min(far)
     }
 
     fn fire_timers(&mut self) {
@@ -228,11 +243,14 @@ impl Coordinator {
         if now >= self.next_scan && !self.scanning {
             self.scan();
         }
+        self.watch_fleet(now);
         if now >= self.next_sync {
             self.next_sync = now + self.jittered(self.parts.config.shard_sync_interval);
             if self.leads() {
-                self.sync_wanted = true;
+                (self.sync_wanted, self.audit_due) = (true, true);
                 self.request_listing(now);
+            } else {
+                self.holes = HoleWatch::default();
             }
         }
         if now >= self.next_cleanup {

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use kcl_core::{ConfigError, IncompleteListing, ReadError, ShardId, StoreError};
+use kcl_core::{ConfigError, FleetRefusal, IncompleteListing, ReadError, ShardId, StoreError, Stranger};
 
 /// Why a consumer did not start.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +18,9 @@ pub enum StartError {
     /// The stream's shards cannot be listed completely.
     #[error("the stream's shards cannot be listed completely")]
     Listing(#[from] IncompleteListing),
+    /// The lease table belongs to workers that must not be joined: KCL 3.x in its native mode, or nobody can tell.
+    #[error("the fleet of this lease table cannot be joined")]
+    Fleet(#[from] FleetRefusal),
     /// Nothing was given to keep leases in or to read from.
     #[error("no {missing} was given: call {call} on the builder")]
     MissingBackend {
@@ -50,6 +53,21 @@ pub enum ConsumerError {
     /// The stream is gone or refuses in a way that trying again does not cure.
     #[error("the stream can no longer be read")]
     Stream(#[source] Arc<ReadError>),
+    /// The other workers of the lease table began to run KCL 3.x natively, or nobody can tell any more. Every lease was
+    /// given up for them to assign.
+    #[error("this worker can no longer be part of the fleet of its lease table")]
+    Fleet(#[source] FleetRefusal),
+    /// No lease of the table can be about the stream as it is: it was deleted and created again, or the table is that of
+    /// another application. Nothing was read wrongly; nothing can be read at all.
+    #[error(
+        "the leases are about another stream of this name, which was deleted and created again: remove the leases, or choose \
+         another application name, to read this one from the start position: {}",
+        strangers.first().map(ToString::to_string).unwrap_or_default()
+    )]
+    AnotherStream {
+        /// The shards whose leases do not fit, and how that is known.
+        strangers: Vec<Stranger>,
+    },
     /// The shutdown did not wait any longer for these shards' processors. Their last checkpoints stand, and what came
     /// after them is delivered again elsewhere.
     #[error("the shutdown timed out: unfinished_shards={}", shards.iter().map(ShardId::as_str).collect::<Vec<_>>().join(","))]

@@ -13,6 +13,7 @@ mod consumer;
 mod coordinator;
 mod env;
 mod error;
+mod joining;
 mod parts;
 mod port;
 mod race;

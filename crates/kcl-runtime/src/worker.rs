@@ -3,16 +3,17 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use kcl_core::{
-    ConfigError, ErrorKind, LeaseTiming, MetricsPublisher, ReadError, Shard, ShardFilter, ShardRecordProcessorFactory,
+    ConfigError, ErrorKind, FleetMode, LeaseTiming, MetricsPublisher, ReadError, Shard, ShardFilter, ShardRecordProcessorFactory,
     StoreError, Wall, WorkerConfig, WorkerId, check_listing, error_chain,
 };
 use rand::RngExt;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::coordinator::Coordinator;
+use crate::coordinator::{self, Coordinator};
 use crate::env::{Env, TaskClass, TaskEnd};
 use crate::error::{ConsumerError, StartError};
+use crate::joining::join;
 use crate::parts::{Backends, Parts};
 use crate::race::within;
 use crate::status::{ConsumerState, ConsumerStatus, StatusBoard};
@@ -21,7 +22,7 @@ use crate::status::{ConsumerState, ConsumerStatus, StatusBoard};
 const MAILBOX: usize = 256;
 /// How long a table may take to be made (KCL: 600 s).
 const TABLE_LIMIT: Duration = Duration::from_secs(600);
-const TABLE_POLL: Duration = Duration::from_millis(250);
+pub(crate) const TABLE_POLL: Duration = Duration::from_millis(250);
 const TABLE_PROGRESS: Duration = Duration::from_secs(10);
 
 /// A running worker. Dropping it shuts the worker down without waiting for it.
@@ -44,7 +45,8 @@ impl Worker {
     /// # Errors
     /// [`StartError`]: at once for a configuration that is not valid and for anything the services refuse; after the
     /// configured start timeout if they cannot be reached. While the lease table is being made it waits, for up to
-    /// ten minutes. Nothing keeps running after an error.
+    /// ten minutes. Nothing keeps running after an error. A lease table whose workers run KCL 3.x natively is refused as
+    /// [`StartError::Fleet`].
     pub async fn start(
         config: WorkerConfig,
         backends: Backends,
@@ -60,7 +62,7 @@ impl Worker {
         // The stream first: a wrong name must not leave a lease table behind.
         let mut listing = first_listing(&parts).await?;
         let listed = parts.env.now();
-        prepare_on_coordination(&parts).await?;
+        let mode = prepare_on_coordination(&parts).await?;
         if parts.env.now().since(listed) > TABLE_POLL {
             listing = first_listing(&parts).await?;
         }
@@ -70,7 +72,7 @@ impl Worker {
         );
         let (commands, mailbox) = mpsc::channel(MAILBOX);
         let stop = CancellationToken::new();
-        let coordinator = Coordinator::new(Arc::clone(&parts), commands, mailbox, stop.clone(), listing);
+        let coordinator = Coordinator::new(Arc::clone(&parts), commands, mailbox, stop.clone(), listing, mode);
         let result = supervise(&parts, coordinator, publisher);
         Ok(Self { parts, stop, result })
     }
@@ -177,20 +179,26 @@ async fn publish_until(env: Arc<dyn Env>, publisher: Arc<dyn MetricsPublisher>, 
 }
 
 /// Prepares the lease store from a coordination task, so that its connections belong to the coordination thread.
-async fn prepare_on_coordination(parts: &Arc<Parts>) -> Result<(), StartError> {
+async fn prepare_on_coordination(parts: &Arc<Parts>) -> Result<FleetMode, StartError> {
     let (report, outcome) = tokio::sync::oneshot::channel();
     let task_parts = Arc::clone(parts);
     let prepare = async move {
         // The starter may have given up.
-        let _ = report.send(prepare(&task_parts).await);
+        let _ = report.send(prepare_and_join(&task_parts).await);
     };
     let task = parts.env.spawn(TaskClass::Coordination, "prepare", prepare.boxed());
     let guard = AbortOnDrop(Some(task));
-    let result = outcome
-        .await
-        .unwrap_or_else(|_| Err(StoreError::new(ErrorKind::Bug, "preparing the lease store", parts.config.application.as_str())));
+    let gone = || StoreError::new(ErrorKind::Bug, "preparing the lease store", parts.config.application.as_str());
+    let result = outcome.await.unwrap_or_else(|_| Err(gone().into()));
     drop(guard);
-    Ok(result?)
+    result
+}
+
+async fn prepare_and_join(parts: &Parts) -> Result<FleetMode, StartError> {
+    prepare(parts).await?;
+    let mode = join(parts).await?;
+    coordinator::report(&mode);
+    Ok(mode)
 }
 
 /// A start that is given up leaves nothing running.

@@ -61,6 +61,10 @@ impl LeaseStore for Beaten {
         }
         Err(StoreError::new(ErrorKind::Indeterminate, write.verb().name(), write.key().as_str()))
     }
+
+    async fn fleet(&self) -> Result<FleetRows, StoreError> {
+        self.inner.fleet().await
+    }
 }
 
 async fn start(world: &World, recorder: &Recorder, store: impl LeaseStore) -> Worker {

@@ -41,6 +41,8 @@ mod v04_no_moves;
 mod v05_children;
 mod v06_shutdown;
 mod v08_leader;
+mod v09_native;
+mod v10_false_alarms;
 mod view;
 
 use std::fmt;
@@ -111,6 +113,8 @@ const ORACLES: &[(&str, Oracle)] = &[
     ("V5", v05_children::check),
     ("V6", v06_shutdown::check),
     ("V8", v08_leader::check),
+    ("V9", v09_native::check),
+    ("V10", v10_false_alarms::check),
     ("C1", c01_writes::check),
     ("C2", c02_reads::check),
     ("C3", c03_throttled::check),

@@ -130,6 +130,14 @@ pub enum Event {
     AskedToStop(NodeId),
     /// A worker stopped: by itself, or after it was asked to. What it said.
     Stopped(NodeId, Result<(), String>),
+    /// A worker has started: it may take leases from here on.
+    Running(NodeId),
+    /// A worker stopped because Java workers run natively; its process tries to start it again.
+    Left(NodeId),
+    /// Java workers go native, or are rolled back.
+    Native(bool),
+    /// A process is told whether Java workers run natively.
+    FleetSeen(NodeId, bool),
     /// A call of the store or the stream is made.
     Called(NodeId, Api),
     /// The how many'th call of this kind by this node meets a fault.

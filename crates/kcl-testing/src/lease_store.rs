@@ -2,7 +2,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use kcl_core::{ErrorKind, Lease, LeaseKey, LeaseScan, LeaseStore, LeaseWrite, StoreError, UnreadableRow, Verb, WriteOutcome};
+use kcl_core::{
+    ErrorKind, FleetRows, Lease, LeaseKey, LeaseScan, LeaseStore, LeaseWrite, StoreError, UnreadableRow, Verb, WriteOutcome,
+};
 
 /// A lease table in memory, with exactly the semantics of [`LeaseWrite::apply`].
 ///
@@ -27,6 +29,7 @@ pub struct WriteCount {
 struct Table {
     rows: BTreeMap<LeaseKey, Row>,
     writes: BTreeMap<Verb, WriteCount>,
+    fleet: FleetRows,
 }
 
 #[derive(Debug)]
@@ -68,6 +71,19 @@ impl MemoryLeaseStore {
     /// key is rejected.
     pub fn add_unreadable(&self, key: &str, reason: impl Into<String>) {
         self.lock().rows.insert(LeaseKey::from(key), Row::Unreadable(reason.into()));
+    }
+
+    /// What [`LeaseStore::fleet`] answers from now on: that KCL 3.x workers share the table. Nothing at first.
+    ///
+    /// ```
+    /// use kcl_core::{FleetRows, StoredState};
+    ///
+    /// let store = kcl_testing::MemoryLeaseStore::new();
+    /// let client_version = StoredState::Is("CLIENT_VERSION_3X".to_owned());
+    /// store.set_fleet(FleetRows { client_version, ..FleetRows::default() });
+    /// ```
+    pub fn set_fleet(&self, rows: FleetRows) {
+        self.lock().fleet = rows;
     }
 
     /// How many writes came through the seam, by verb. A verb that was never used is absent.
@@ -166,6 +182,10 @@ impl LeaseStore for MemoryLeaseStore {
 
     async fn write(&self, write: &LeaseWrite) -> Result<WriteOutcome, StoreError> {
         Ok(self.lock().write(write))
+    }
+
+    async fn fleet(&self) -> Result<FleetRows, StoreError> {
+        Ok(self.lock().fleet.clone())
     }
 }
 

@@ -136,6 +136,12 @@ impl MemoryStream {
         self.lock().deleted = true;
     }
 
+    /// Creates the stream again under its name, after [`delete`](Self::delete) or instead of it: empty, with so many shards,
+    /// which have the ids of the first ones. Numbers of the stream before are refused.
+    pub fn recreate(&self, shard_count: u32) {
+        self.lock().recreate(shard_count);
+    }
+
     /// Makes every existing reader answer `Expired` from now on.
     pub fn expire_iterators(&self) {
         self.lock().iterator_generation += 1;

@@ -22,6 +22,7 @@ async fn panics(case: impl Future<Output = ()>) -> bool {
 enum StoreDefect {
     IgnoresTheOwner,
     IgnoresTheCounter,
+    IgnoresHandOvers,
     DeletesUnfinishedRows,
     UpdatesMakeRows,
     KeepsThePendingCheckpoint,
@@ -48,6 +49,9 @@ impl BrokenStore {
             }
             (StoreDefect::IgnoresTheCounter, Expectation::Version { counter, .. }, Some(row)) => {
                 Some(Lease { counter: *counter, ..row })
+            }
+            (StoreDefect::IgnoresHandOvers, Expectation::Version { .. }, Some(row)) => {
+                Some(Lease { checkpoint_owner: None, ..row })
             }
             (StoreDefect::DeletesUnfinishedRows, Expectation::EndedAt { .. }, Some(row)) => {
                 Some(Lease { checkpoint: kcl_core::Checkpoint::ShardEnd, ..row })
@@ -105,6 +109,10 @@ impl LeaseStore for BrokenStore {
         self.0.put(after.clone());
         Ok(WriteOutcome::Applied(after))
     }
+
+    async fn fleet(&self) -> Result<kcl_core::FleetRows, StoreError> {
+        self.0.fleet().await
+    }
 }
 
 #[tokio::test]
@@ -112,6 +120,7 @@ async fn a_store_with_a_defect_fails_the_reference_or_the_scan() {
     for defect in [
         StoreDefect::IgnoresTheOwner,
         StoreDefect::IgnoresTheCounter,
+        StoreDefect::IgnoresHandOvers,
         StoreDefect::DeletesUnfinishedRows,
         StoreDefect::UpdatesMakeRows,
         StoreDefect::KeepsThePendingCheckpoint,
@@ -131,6 +140,7 @@ async fn a_store_with_a_defect_fails_the_case_that_names_it() {
     assert!(panics(store_suite::another_owner_is_rejected(&broken(StoreDefect::IgnoresTheOwner))).await);
     assert!(panics(store_suite::no_owner_is_not_an_owner(&broken(StoreDefect::IgnoresTheOwner))).await);
     assert!(panics(store_suite::a_stale_counter_is_rejected(&broken(StoreDefect::IgnoresTheCounter))).await);
+    assert!(panics(store_suite::a_hand_over_is_only_taken_over(&broken(StoreDefect::IgnoresHandOvers))).await);
     assert!(panics(store_suite::concurrent_takes_have_one_winner(&broken(StoreDefect::ChecksThenActs))).await);
     assert!(panics(store_suite::concurrent_creates_have_one_winner(&broken(StoreDefect::ChecksThenActs))).await);
     let unfinished = broken(StoreDefect::DeletesUnfinishedRows);

@@ -56,8 +56,8 @@ pub use builder::ConsumerBuilder;
 pub use consumer::Consumer;
 pub use kcl_core::{
     Checkpoint, CheckpointError, Checkpointer, ConfigError, EnvironmentConfig, EnvironmentError, ErrorKind,
-    ExtendedSequenceNumber, InvalidSequenceNumber, KinesisClientRecord, LeaseConfig, LeaseInfo, LeaseKey, ManagementConfig,
-    OnPanic, PartitionKey, PendingCheckpoint, PreparedCheckpoint, ReadError, Record, SequenceNumber, ShardId,
+    ExtendedSequenceNumber, FleetRefusal, InvalidSequenceNumber, KinesisClientRecord, LeaseConfig, LeaseInfo, LeaseKey,
+    ManagementConfig, OnPanic, PartitionKey, PendingCheckpoint, PreparedCheckpoint, ReadError, Record, SequenceNumber, ShardId,
     ShardRecordProcessor, ShardRecordProcessorFactory, StartStrategy, StoreError, WorkerConfig, WorkerId, error_chain,
 };
 pub use kcl_runtime::{ConsumerError, ConsumerState, ConsumerStatus, LeaseState, LeaseStatus, StartError};
@@ -66,9 +66,9 @@ pub use kcl_runtime::{ConsumerError, ConsumerState, ConsumerStatus, LeaseState, 
 pub mod backend {
     pub use kcl_core::metrics::{Measurement, MetricsLevel, MetricsPublisher, MetricsSink, NoMetrics, Unit};
     pub use kcl_core::{
-        Change, CheckpointPort, ChildShard, Expectation, Field, HashKeyRange, Lease, LeaseCounter, LeaseScan, LeaseStore,
-        LeaseWrite, Mono, NotAsExpected, OwnerSwitches, ReadPosition, Shard, ShardEndEvent, ShardEvent, ShardFilter, ShardReader,
-        StreamReader, UnreadableRow, Update, Verb, Wall, WriteOutcome,
+        Change, CheckpointPort, ChildShard, CoordinatorTable, Expectation, Field, FleetRows, HashKeyRange, Lease, LeaseCounter,
+        LeaseScan, LeaseStore, LeaseWrite, Mono, NotAsExpected, OwnerSwitches, ReadPosition, Shard, ShardEndEvent, ShardEvent,
+        ShardFilter, ShardReader, StoredState, StreamReader, UnreadableRow, Update, Verb, Wall, WriteOutcome,
     };
     #[cfg(feature = "dynamo")]
     pub use kcl_dynamo::DynamoLeaseStore;

@@ -309,6 +309,29 @@ fn a_paused_tenure_that_finds_the_lease_taken_is_dead() {
 }
 
 #[test]
+fn a_java_hand_over_ends_the_tenure() {
+    // What the leader of a native fleet does to the row: it asks for a hand-over, or has given it to somebody and back.
+    let cases = [(Some("java"), Some("me")), (Some("me"), Some("java")), (Some("me"), Some("me"))];
+    for (owner, checkpoint_owner) in cases {
+        for lost in [false, true] {
+            let mut script = Script::new();
+            script.checkpoint(5);
+            let mut row = script.row.clone().unwrap();
+            (row.owner, row.checkpoint_owner) = (owner.map(WorkerId::from), checkpoint_owner.map(WorkerId::from));
+            script.row = Some(row.clone());
+            if lost {
+                script.answered(WriteAnswer::Indeterminate).at_millis(200).read();
+            } else {
+                script.served();
+            }
+            assert_eq!(script.held.phase(), Phase::Dead(TenureEnd::Lost), "{owner:?} {checkpoint_owner:?}");
+            assert_eq!(script.outcomes(), [(5, ChangeOutcome::LeaseLost)]);
+            assert_eq!(script.row, Some(row), "nothing was stored");
+        }
+    }
+}
+
+#[test]
 fn failures_back_off_and_refusals_are_answered() {
     let mut script = Script::new();
     script.checkpoint(5).answered(WriteAnswer::Failed);

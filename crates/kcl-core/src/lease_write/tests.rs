@@ -102,11 +102,14 @@ fn a_row_that_is_not_as_expected_is_left_alone() {
         Lease { owner: Some("other".into()), ..row() },
         Lease { counter: LeaseCounter::new(8), ..row() },
     ];
+    let handed_over = Lease { checkpoint_owner: Some("java".into()), ..row() };
     for write in every_update().iter().filter(|write| write.verb() != Verb::Describe) {
         assert!(write.apply(None).is_err(), "{} creates nothing", write.verb().name());
         for other in &others {
             assert_eq!(write.apply(Some(other)), Err(NotAsExpected), "{}", write.verb().name());
         }
+        let ends = write.apply(Some(&handed_over)).is_ok_and(|row| row.is_some_and(|row| row.checkpoint_owner.is_none()));
+        assert_eq!(ends, write.verb() == Verb::Take, "{} and a hand-over", write.verb().name());
     }
     assert!(LeaseWrite::create(row()).apply(Some(&row())).is_err());
     assert!(LeaseWrite::delete(&row()).apply(Some(&row())).is_err(), "not finished");

@@ -205,6 +205,42 @@ fn a_rejected_take_is_sent_again_only_to_the_owner_it_was_meant_for() {
 }
 
 #[test]
+fn during_a_java_hand_over_the_lease_is_its_checkpoint_owners() {
+    let me = WorkerId::from("m");
+    // Owner and checkpoint owner of one lease, whether it is still renewed -> whose it counts as, whether it is taken.
+    let cases = [
+        ("b", "a", Standing::Live, Some("a"), false, "the old owner still works"),
+        ("m", "a", Standing::Live, Some("a"), false, "also when we are to be next"),
+        ("b", "m", Standing::Live, None, false, "ours from before a restart: it is not resumed"),
+        ("b", "a", Standing::Expired, None, true, "the old owner died in the middle"),
+        ("m", "a", Standing::Expired, None, true, "and we were to be next"),
+        ("b", "m", Standing::Expired, None, true, "it was us who died"),
+    ];
+    for (owner, checkpoint_owner, standing, counted, taken, why) in cases {
+        let mut lease = Lease::new("shard".into(), Checkpoint::TrimHorizon);
+        (lease.owner, lease.checkpoint_owner) = (Some(owner.into()), Some(checkpoint_owner.into()));
+        let input = TakeInput {
+            me: &me,
+            held: &BTreeSet::new(),
+            leases: &[(&lease, standing, FAILOVER)],
+            avoid: &BTreeSet::new(),
+            max_leases: 9,
+            leases_to_acquire: 1,
+            hand_off: true,
+            failover: FAILOVER,
+            is_settled: false,
+        };
+        let plan = plan_takes(&input, &mut ChaCha8Rng::seed_from_u64(7));
+        assert_eq!(plan.others, counted.map(WorkerId::from).into_iter().collect(), "{why}");
+        let rows: Vec<Lease> = plan.takes.iter().map(|take| take.write.apply(Some(&lease)).unwrap().unwrap()).collect();
+        assert_eq!(rows.len(), usize::from(taken), "{why}");
+        for row in rows {
+            assert_eq!((row.owner, row.checkpoint_owner), (Some(me.clone()), None), "the marker is removed: {why}");
+        }
+    }
+}
+
+#[test]
 fn rows_that_are_due_are_read_before_anything_is_taken() {
     let me = WorkerId::from("m");
     let row = |index: usize, owner: &str| {

@@ -3,7 +3,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use kcl_core::{ErrorKind, HoldId, Lease, LeaseKey, LeaseScan, LeaseWrite, Mono, PlannedTake, StoreError, WriteOutcome};
+use kcl_core::{
+    ErrorKind, FleetRows, HoldId, Lease, LeaseKey, LeaseScan, LeaseWrite, Mono, PlannedTake, StoreError, WriteOutcome,
+};
 use tokio::sync::oneshot;
 
 use super::Coordinator;
@@ -31,12 +33,17 @@ pub(super) enum Completion {
     Withdrawn { write: LeaseWrite, result: Result<WriteOutcome, StoreError> },
     /// A new row.
     Created { write: LeaseWrite, result: Result<WriteOutcome, StoreError> },
+    /// What is stored about the fleet.
+    FleetRead(Result<FleetRows, StoreError>),
     /// The task of a shard's driver is over; how it ended, if it could say so.
     DriverEnded { key: LeaseKey, hold: HoldId, end: Option<ConsumerEnd> },
 }
 
 /// How long a scan may take: a large table has many pages, and nothing waits for it.
 const SCAN_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long reading the fleet's mode may take: a few small reads, and nothing waits for them.
+const FLEET_LIMIT: Duration = Duration::from_secs(10);
 
 /// How many single rows are read at the same time.
 const READS_AT_ONCE: usize = 64;
@@ -66,6 +73,12 @@ impl Coordinator {
         let store = Arc::clone(&self.parts.store);
         let call = async move { store.scan().await };
         self.start("scanning the lease table", ErrorKind::Unavailable, SCAN_LIMIT, call, Completion::Scanned);
+    }
+
+    pub(super) fn read_fleet(&self) {
+        let store = Arc::clone(&self.parts.store);
+        let call = async move { store.fleet().await };
+        self.start("reading the fleet's mode", ErrorKind::Unavailable, FLEET_LIMIT, call, Completion::FleetRead);
     }
 
     fn get(
@@ -161,6 +174,7 @@ impl Coordinator {
             Completion::Requested { write, retried, result } => self.requested(&write, retried, result),
             Completion::Withdrawn { write, result } => self.withdrawn(&write, result),
             Completion::Created { write, result } => self.created(write, result),
+            Completion::FleetRead(result) => self.fleet_was_read(result),
             Completion::DriverEnded { key, hold, end } => self.driver_ended(&key, hold, end),
         }
     }

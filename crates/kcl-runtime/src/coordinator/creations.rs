@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use kcl_core::{LeaseKey, LeaseWrite, Mono, StoreError, WriteOutcome, backoff};
+use kcl_core::{LeaseKey, LeaseWrite, Mono, StoreError, Verb, WriteOutcome, backoff};
 use rand::RngExt;
 use tokio::sync::oneshot;
 
@@ -10,7 +10,7 @@ use super::Coordinator;
 /// How many rows are created at the same time.
 const AT_ONCE: usize = 16;
 
-/// Rows to create: from shard sync, and the children of shards that ended.
+/// Rows to create: from shard sync, and the children of shards that ended. And rows to complete, which have the same limits.
 #[derive(Debug, Default)]
 pub(super) struct Creations {
     waiting: VecDeque<LeaseWrite>,
@@ -165,14 +165,17 @@ impl Coordinator {
         match result {
             Ok(outcome) => {
                 self.creations.failures = 0;
-                self.store_answered("create");
+                self.store_answered(write.verb().name());
                 let row = match outcome {
+                    WriteOutcome::Applied(lease) if write.verb() == Verb::Describe => Some(lease),
                     WriteOutcome::Applied(lease) => {
                         tracing::info!(lease = %lease.key, checkpoint = %lease.checkpoint, "lease created");
                         Some(lease)
                     }
                     WriteOutcome::Rejected { current } => {
-                        self.somebody_else_creates(now);
+                        if write.verb() == Verb::Create {
+                            self.somebody_else_creates(now);
+                        }
                         current
                     }
                 };
@@ -183,12 +186,13 @@ impl Coordinator {
             }
             // Also if it may have been applied: creating it again finds that out.
             Err(error) => {
+                let verb = write.verb();
                 self.creations.failures += 1;
                 self.creations.not_before =
                     now + backoff(self.creations.failures, Duration::from_millis(100), self.parts.timing.renew);
                 let too_long = self.parts.config.lease_cleanup_interval / 2;
                 self.sync_wanted |= self.creations.failed(now, write, too_long);
-                self.store_failed("create", error.into());
+                self.store_failed(verb.name(), error.into());
             }
         }
         self.round_due = true;

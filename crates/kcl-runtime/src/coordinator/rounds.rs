@@ -44,7 +44,9 @@ impl Coordinator {
         self.observer.see_scan(now, scan.leases);
         self.measure_leases();
         self.name_stalled(now);
-        self.scanned = true;
+        if !std::mem::replace(&mut self.scanned, true) {
+            self.check_incarnation(now);
+        }
         self.takes.pacing.scanned();
         // Rows that were read before say nothing beside newer ones.
         if self.sync_reads.under_way.is_empty() {
@@ -176,6 +178,8 @@ impl Coordinator {
             Ok((Ok(()), shards)) => {
                 self.stream_refused_since = None;
                 self.listings.see(asked_at, shards);
+                self.check_incarnation(now);
+                self.audit(now);
                 self.sync_shards(now);
                 self.gates_due = true;
             }

@@ -89,4 +89,8 @@ impl<S: LeaseStore> LeaseStore for StaleScans<S> {
     async fn write(&self, write: &LeaseWrite) -> Result<WriteOutcome, StoreError> {
         self.inner.write(write).await
     }
+
+    async fn fleet(&self) -> Result<FleetRows, StoreError> {
+        self.inner.fleet().await
+    }
 }

@@ -69,3 +69,9 @@ pub(super) fn failed_scans(seed: u64) -> Plan {
     let scans = (1..=4).flat_map(|node| (45..65).map(move |nth| call(node, Api::Scan, nth)));
     scans.fold(script, |script, scan| script.on(scan, Fate::Fail(ErrorKind::Unavailable))).plan().clone()
 }
+
+/// Java workers run natively for some minutes, and each worker finds out at another time.
+pub(super) fn a_native_fleet(seed: u64) -> Plan {
+    let script = Script::new().seed(seed).workers(3).shards(6).chaos(secs(320));
+    script.at(secs(65), Action::GoNative(secs(150))).plan().clone()
+}

@@ -30,7 +30,7 @@ impl Known {
 }
 
 /// The list, by number.
-pub const KNOWN: [Known; 45] = [
+pub const KNOWN: [Known; 48] = [
     seam(1, "a checkpoint is stored without a condition", Mutant::CheckpointUnconditional, &["S7", "S5"], 60),
     seam(2, "a checkpoint is stored if only the owner is as expected", Mutant::CheckpointByOwner, &["S5", "S7"], 26),
     seam(3, "a take does not change the counter", Mutant::TakeKeepsCounter, &["S8"], 100),
@@ -80,4 +80,8 @@ pub const KNOWN: [Known; 45] = [
     source(43, "who asked for a lease holds it without a take of its own", &["S3", "S7", "S10", "S11", "S15", "conform"], 60),
     source(44, "an owner gives away whatever it is asked for", &["V4", "V3"], 10),
     source(45, "a row that was transferred to a worker that does not wait for it is left alone", &["V1"], 3),
+    source(46, "a fleet that runs natively is not left", &["V9"], 100).by(Runs::Directed(directed::a_native_fleet)),
+    source(47, "a fleet that runs natively is left only at the second sight", &["V9"], 100)
+        .by(Runs::Directed(directed::a_native_fleet)),
+    source(48, "a fleet that runs natively is joined", &["V9"], 100).by(Runs::Directed(directed::a_native_fleet)),
 ];

@@ -35,6 +35,8 @@ pub enum Action {
     Trim(Duration),
     /// Somebody edits a row by hand.
     Edit(u64, Edit),
+    /// Java workers run natively for so long, then they are rolled back. Not drawn: no worker of ours works meanwhile.
+    GoNative(Duration),
 }
 
 /// Who comes after a process that died.

@@ -143,6 +143,7 @@ const fn seam(api: Api) -> &'static str {
         Api::Prepare => "prepare",
         Api::Scan => "scan",
         Api::Get => "get",
+        Api::Fleet => "fleet",
         Api::Write(_) => "write",
         Api::List => "list",
         Api::Open => "open",

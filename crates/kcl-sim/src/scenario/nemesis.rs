@@ -21,6 +21,7 @@ pub(super) struct Nemesis {
     nodes: BTreeMap<NodeId, Trouble>,
     /// How many processes were started.
     started: u64,
+    native_until: Option<Duration>,
 }
 
 struct Trouble {
@@ -38,7 +39,7 @@ impl Trouble {
 
 impl Nemesis {
     pub(super) const fn new(host: Host, options: Options) -> Self {
-        Self { host, options, nodes: BTreeMap::new(), started: 0 }
+        Self { host, options, nodes: BTreeMap::new(), started: 0, native_until: None }
     }
 
     pub(super) fn start_one(&mut self, id: Option<WorkerId>) {
@@ -68,7 +69,7 @@ impl Nemesis {
                 return;
             }
             let ends = self.nodes.values().flat_map(|trouble| [trouble.paused_until, trouble.cut_until]).flatten();
-            let next = ends.min().map_or(until, |end| end.min(until));
+            let next = ends.chain(self.native_until).min().map_or(until, |end| end.min(until));
             self.host.sim.sleep_until(next).await;
         }
     }
@@ -101,6 +102,10 @@ impl Nemesis {
             Action::Merge(nth) => self.reshard(*nth, true),
             Action::Trim(age) => self.host.stream.trim(*age),
             Action::Edit(nth, edit) => self.host.store.edit(*nth, *edit),
+            Action::GoNative(time) => {
+                self.native_until = Some(now + *time);
+                self.host.store.go_native(true);
+            }
         }
     }
 
@@ -165,6 +170,7 @@ impl Nemesis {
 
     /// Ends every pause and cut that is over by now.
     fn relieve(&mut self, now: Duration) {
+        self.roll_back(now);
         for (node, trouble) in &mut self.nodes {
             if trouble.paused_until.take_if(|until| *until <= now).is_some() {
                 self.host.trace.add(Event::Resumed(*node));
@@ -176,12 +182,19 @@ impl Nemesis {
         }
     }
 
+    fn roll_back(&mut self, now: Duration) {
+        if self.native_until.take_if(|until| *until <= now).is_some() {
+            self.host.store.go_native(false);
+        }
+    }
+
     /// Ends all trouble, or that of one worker only, if the others may stay in theirs for ever. Of several processes
     /// with one name all but the newest end: such a fleet is not expected to settle.
     pub(super) fn heal(&mut self) {
         self.host.trace.add(Event::Enter(crate::trace::Stage::Heal));
         self.host.store.heal();
         self.host.stream.heal();
+        self.roll_back(Duration::MAX);
         let newest: BTreeMap<WorkerId, NodeId> = self.nodes.iter().map(|(node, trouble)| (trouble.id.clone(), *node)).collect();
         let older: Vec<NodeId> =
             self.nodes.keys().filter(|node| !newest.values().any(|newest| newest == *node)).copied().collect();

@@ -15,6 +15,8 @@ pub enum Api {
     Scan,
     /// `LeaseStore::get`.
     Get,
+    /// `LeaseStore::fleet`.
+    Fleet,
     /// `LeaseStore::write` of this verb.
     Write(Verb),
     /// `StreamReader::list_shards`.
@@ -32,6 +34,7 @@ impl Api {
             Self::Prepare => 0,
             Self::Scan => 1,
             Self::Get => 2,
+            Self::Fleet => 3,
             Self::List => 4,
             Self::Open => 5,
             Self::Next => 6,
@@ -41,7 +44,7 @@ impl Api {
 
     /// Whether the lease table is called.
     pub const fn is_store(self) -> bool {
-        matches!(self, Self::Prepare | Self::Scan | Self::Get | Self::Write(_))
+        matches!(self, Self::Prepare | Self::Scan | Self::Get | Self::Fleet | Self::Write(_))
     }
 }
 

@@ -4,7 +4,14 @@ use crate::exec::NodeId;
 use crate::trace::{Event, Trace};
 
 /// The measurements that say that something is wrong, and no others: a run has too many.
-const ALARMS: [&str; 4] = ["StalledFor", "CheckpointTrimmed", "UnreadShardsGone", "ExpiredIterator"];
+const ALARMS: [&str; 6] = [
+    "StalledFor",
+    "CheckpointTrimmed",
+    "UnreadShardsGone",
+    "ExpiredIterator",
+    "NumStreamsWithPartialLeases",
+    "LeasesOfAnotherStream",
+];
 
 /// Writes alarms down.
 #[derive(Debug)]

@@ -2,7 +2,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use kcl_core::{Checkpoint, Lease, LeaseKey, LeaseScan, LeaseWrite, UnreadableRow, WriteOutcome};
+use kcl_core::{
+    Checkpoint, CoordinatorTable, FleetRows, Lease, LeaseKey, LeaseScan, LeaseWrite, StoredState, UnreadableRow, WriteOutcome,
+};
 
 use super::{Api, Call, Fate, FaultPlan, Mutant, StoreClient};
 use crate::exec::{NodeId, Sim};
@@ -27,6 +29,8 @@ pub(super) struct State {
     cut: BTreeSet<NodeId>,
     /// Until when every call is throttled.
     pub(super) busy_until: Duration,
+    /// Java workers, if there ever were some: whether they run natively.
+    native: Option<bool>,
     faults: FaultPlan,
 }
 
@@ -47,7 +51,7 @@ impl StoreServer {
     /// An empty table.
     pub fn new(sim: Sim, trace: Trace, faults: FaultPlan, mutant: Mutant) -> Self {
         let (rows, history, calls, cut) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
-        let state = State { rows, history, calls, cut, busy_until: Duration::ZERO, faults };
+        let state = State { rows, history, calls, cut, busy_until: Duration::ZERO, native: None, faults };
         Self { sim, trace, mutant, state: Arc::new(Mutex::new(state)) }
     }
 
@@ -76,6 +80,12 @@ impl StoreServer {
     /// Throttles every call until this moment.
     pub fn throttle_until(&self, until: Duration) {
         self.state().busy_until = until;
+    }
+
+    /// Java workers go native, or are rolled back.
+    pub fn go_native(&self, native: bool) {
+        self.trace.add(Event::Native(native));
+        self.state().native = Some(native);
     }
 
     /// From now on no call meets a fault. What was delayed before still comes.
@@ -172,6 +182,15 @@ impl StoreServer {
 }
 
 impl State {
+    /// What Java workers say of themselves.
+    pub(super) fn fleet(&self) -> FleetRows {
+        let Some(native) = self.native else { return FleetRows::default() };
+        let version = if native { "CLIENT_VERSION_3X_WITH_ROLLBACK" } else { "CLIENT_VERSION_2X" };
+        let client_version = StoredState::Is(version.to_owned());
+        let coordinator_table = CoordinatorTable::Present { table_migration: StoredState::Absent, client_version };
+        FleetRows { coordinator_table, ..FleetRows::default() }
+    }
+
     fn set(&mut self, now: Duration, key: &LeaseKey, row: Option<Lease>) {
         match &row {
             Some(row) => self.rows.insert(key.clone(), row.clone()),

@@ -2,7 +2,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::FutureExt;
-use kcl_core::{ErrorKind, Lease, LeaseKey, LeaseScan, LeaseStore, LeaseWrite, StoreError, Verb, WriteOutcome};
+use kcl_core::{
+    ErrorKind, FleetRows, Lease, LeaseKey, LeaseScan, LeaseStore, LeaseWrite, StoreError, Verb, WriteOutcome, fleet_mode,
+};
 use tokio::sync::oneshot;
 
 use super::{Api, Fate, StoreServer};
@@ -96,6 +98,7 @@ fn error(kind: ErrorKind, api: Api) -> StoreError {
         Api::Prepare => "prepare",
         Api::Scan => "scan",
         Api::Get => "get",
+        Api::Fleet => "fleet",
         _ => "write",
     };
     StoreError::new(kind, operation, "leases")
@@ -127,5 +130,11 @@ impl LeaseStore for StoreClient {
         };
         self.told(verb, &key, told);
         result
+    }
+
+    async fn fleet(&self) -> Result<FleetRows, StoreError> {
+        let rows = self.call(Api::Fleet, |server, _, _| server.state().fleet()).await?;
+        self.server.trace.add(Event::FleetSeen(self.node, fleet_mode(&rows).is_err()));
+        Ok(rows)
     }
 }

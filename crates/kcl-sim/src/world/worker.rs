@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
 use kcl_core::{WorkerConfig, WorkerId};
-use kcl_runtime::{Backends, Worker};
+use kcl_runtime::{Backends, ConsumerError, Worker};
 use tokio::sync::watch;
 
 use super::measure::Alarms;
@@ -85,22 +85,27 @@ impl Host {
             env: Arc::new(env.clone()),
         };
         async move {
-            let mut early = stop.clone();
-            let start = async {
-                loop {
-                    match Worker::start(config.clone(), backends(), Arc::new(processors.clone())).await {
-                        Ok(worker) => break worker,
-                        Err(_) => sim.sleep(Duration::from_secs(1)).await,
+            let result = loop {
+                let start = async {
+                    loop {
+                        match Worker::start(config.clone(), backends(), Arc::new(processors.clone())).await {
+                            Ok(worker) => break worker,
+                            Err(_) => sim.sleep(Duration::from_secs(1)).await,
+                        }
                     }
+                };
+                let worker = match select(Box::pin(asked(&mut stop.clone())), Box::pin(start)).await {
+                    Either::Left(_) => break Ok(()),
+                    Either::Right((worker, _)) => worker,
+                };
+                trace.add(Event::Running(node));
+                match select(Box::pin(worker.wait()), Box::pin(asked(&mut stop))).await {
+                    Either::Left((Err(ConsumerError::Fleet(_)), _)) => trace.add(Event::Left(node)),
+                    Either::Left((result, _)) => break result.and(Err(ConsumerError::CoordinationDied)),
+                    Either::Right(_) => break worker.shutdown().await,
                 }
-            };
-            let worker = match select(Box::pin(asked(&mut early)), Box::pin(start)).await {
-                Either::Left(_) => return trace.add(Event::Stopped(node, Ok(()))),
-                Either::Right((worker, _)) => worker,
-            };
-            let result = match select(Box::pin(worker.wait()), Box::pin(asked(&mut stop))).await {
-                Either::Left((result, _)) => result.and_then(|()| Err(kcl_runtime::ConsumerError::CoordinationDied)),
-                Either::Right(_) => worker.shutdown().await,
+                // What it sent last has arrived by then, or never will.
+                sim.sleep(config.failover_time).await;
             };
             trace.add(Event::Stopped(node, result.map_err(|error| error.to_string())));
         }

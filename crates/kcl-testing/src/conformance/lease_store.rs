@@ -21,7 +21,8 @@ pub use self::hand_off::{
 };
 pub use self::races::{concurrent_creates_have_one_winner, concurrent_takes_have_one_winner, writes_agree_with_the_reference};
 pub use self::reject::{
-    a_stale_counter_is_rejected, another_owner_is_rejected, no_owner_is_not_an_owner, updates_of_an_absent_row_create_nothing,
+    a_hand_over_is_only_taken_over, a_stale_counter_is_rejected, another_owner_is_rejected, no_owner_is_not_an_owner,
+    updates_of_an_absent_row_create_nothing,
 };
 pub use self::scan::{get_sees_the_last_write, scan_gives_every_row};
 pub use self::update::{
@@ -95,6 +96,7 @@ macro_rules! lease_store_conformance {
             delete_removes_a_finished_row
             delete_is_rejected_before_the_end_of_the_shard
             delete_is_rejected_with_another_counter
+            a_hand_over_is_only_taken_over
             a_stale_counter_is_rejected
             another_owner_is_rejected
             no_owner_is_not_an_owner
@@ -127,7 +129,7 @@ fn at(last_digits: u16) -> Checkpoint {
     }
 }
 
-/// A row that has every attribute, held by `owner-a`.
+/// A row that has every attribute: a hand-over from `owner-b` to `owner-a` runs.
 fn full(key: &str) -> Lease {
     Lease {
         owner: Some("owner-a".into()),
@@ -145,6 +147,11 @@ fn full(key: &str) -> Lease {
         requested_by: Some("owner-d".into()),
         ..Lease::new(key.into(), Checkpoint::TrimHorizon)
     }
+}
+
+/// The same, and no hand-over runs.
+fn held(key: &str) -> Lease {
+    Lease { checkpoint_owner: None, ..full(key) }
 }
 
 /// A row that nobody holds and that knows nothing.

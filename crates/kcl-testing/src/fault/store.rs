@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use kcl_core::{ErrorKind, Lease, LeaseKey, LeaseScan, LeaseStore, LeaseWrite, StoreError, Verb, WriteOutcome};
+use kcl_core::{ErrorKind, FleetRows, Lease, LeaseKey, LeaseScan, LeaseStore, LeaseWrite, StoreError, Verb, WriteOutcome};
 
 use super::{Fault, FaultCall, FaultHandle, FaultPlan, FaultTarget};
 
@@ -15,6 +15,8 @@ pub enum StoreCall {
     Scan,
     /// [`LeaseStore::get`].
     Get,
+    /// [`LeaseStore::fleet`].
+    Fleet,
     /// [`LeaseStore::write`] with this verb.
     Write(Verb),
     /// [`LeaseStore::write`] with any verb.
@@ -22,7 +24,7 @@ pub enum StoreCall {
 }
 
 impl StoreCall {
-    /// Only calls for this lease key. `Prepare` and `Scan` are for none.
+    /// Only calls for this lease key. `Prepare`, `Scan` and `Fleet` are for none.
     pub fn of(self, lease_key: impl Into<String>) -> FaultTarget<Self> {
         FaultTarget::of(self, lease_key.into())
     }
@@ -128,7 +130,7 @@ impl Met {
 
     const fn kind_of_lost_answer(&self) -> ErrorKind {
         match self.call {
-            StoreCall::Scan | StoreCall::Get => ErrorKind::Unavailable,
+            StoreCall::Scan | StoreCall::Get | StoreCall::Fleet => ErrorKind::Unavailable,
             StoreCall::Prepare | StoreCall::Write(_) | StoreCall::AnyWrite => ErrorKind::Indeterminate,
         }
     }
@@ -138,6 +140,7 @@ impl Met {
             StoreCall::Prepare => "prepare",
             StoreCall::Scan => "scan",
             StoreCall::Get => "get",
+            StoreCall::Fleet => "fleet",
             StoreCall::Write(verb) => verb.name(),
             StoreCall::AnyWrite => "write",
         };
@@ -165,6 +168,10 @@ impl LeaseStore for FaultyStore {
             self.late().push(write.clone());
         }
         met.around(self.inner.write(write)).await
+    }
+
+    async fn fleet(&self) -> Result<FleetRows, StoreError> {
+        self.meet(StoreCall::Fleet, "").around(self.inner.fleet()).await
     }
 }
 

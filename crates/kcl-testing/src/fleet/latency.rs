@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use kcl_core::{
-    Lease, LeaseKey, LeaseScan, LeaseStore, LeaseWrite, ReadError, ReadPosition, Shard, ShardEvent, ShardFilter, ShardId,
-    ShardReader, StoreError, StreamReader, WriteOutcome,
+    FleetRows, Lease, LeaseKey, LeaseScan, LeaseStore, LeaseWrite, ReadError, ReadPosition, Shard, ShardEvent, ShardFilter,
+    ShardId, ShardReader, StoreError, StreamReader, WriteOutcome,
 };
 
 use super::clock::sleep;
@@ -60,6 +60,10 @@ impl<S: LeaseStore> LeaseStore for Distant<S> {
 
     async fn write(&self, write: &LeaseWrite) -> Result<WriteOutcome, StoreError> {
         self.latency.around(self.inner.write(write)).await
+    }
+
+    async fn fleet(&self) -> Result<FleetRows, StoreError> {
+        self.latency.around(self.inner.fleet()).await
     }
 }
 

@@ -42,10 +42,25 @@ impl State {
             iterator_generation: 0,
             deleted: false,
         };
-        for range in even_ranges(u128::from(shard_count.max(1))) {
-            state.open_shard(Vec::new(), range);
-        }
+        state.open_first_shards(shard_count);
         state
+    }
+
+    fn open_first_shards(&mut self, shard_count: u32) {
+        for range in even_ranges(u128::from(shard_count.max(1))) {
+            self.open_shard(Vec::new(), range);
+        }
+    }
+
+    pub(super) fn recreate(&mut self, shard_count: u32) {
+        self.logs.clear();
+        self.next_shard = 0;
+        self.deleted = false;
+        // No reader of the stream before goes on in this one.
+        self.iterator_generation += 1;
+        self.reshards += 1;
+        self.horizon = self.moment();
+        self.open_first_shards(shard_count);
     }
 
     pub(super) const fn moment(&self) -> Moment {

@@ -108,6 +108,7 @@ fn action_text(action: &Action) -> String {
         Action::Starve(nth, task, by) => format!("Action::Starve({nth}, {task}, {})", time(*by)),
         Action::ThrottleStore(by) => format!("Action::ThrottleStore({})", time(*by)),
         Action::StreamGone(by) => format!("Action::StreamGone({})", time(*by)),
+        Action::GoNative(by) => format!("Action::GoNative({})", time(*by)),
         Action::Trim(age) => format!("Action::Trim({})", time(*age)),
         Action::Edit(nth, edit) => format!("Action::Edit({nth}, Edit::{edit:?})"),
         plain => format!("Action::{plain:?}"),

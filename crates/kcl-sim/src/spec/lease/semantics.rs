@@ -29,7 +29,8 @@ pub(crate) fn specified(write: &LeaseWrite, row: Option<&Lease>) -> Option<Optio
         Verb::Renew | Verb::Take | Verb::Checkpoint | Verb::PrepareCheckpoint | Verb::Release => {}
     }
     let Expectation::Version { owner, counter } = write.expectation() else { return None };
-    if (owner, counter) != (&row.owner, &row.counter) {
+    let handed_over = row.checkpoint_owner.is_some() && write.verb() != Verb::Take;
+    if (owner, counter) != (&row.owner, &row.counter) || handed_over {
         return None;
     }
     after.counter = LeaseCounter::new(row.counter.value() + 1);

@@ -1,11 +1,11 @@
 use kcl_core::{Checkpoint, HashKeyRange, Lease, LeaseCounter, LeaseStore, LeaseWrite, WriteOutcome};
 
-use super::{bare, full};
+use super::{bare, full, held};
 use crate::conformance::check::{applied, get, rejected, write};
 
 /// `describe_children` needs no version and leaves the counter alone, and is rejected once the children are known.
 pub async fn describe_children_fills_in_only_what_is_unknown(store: &dyn LeaseStore) {
-    let seen = applied(store, &LeaseWrite::create(Lease { children: Vec::new(), ..full("a") })).await;
+    let seen = applied(store, &LeaseWrite::create(Lease { children: Vec::new(), ..held("a") })).await;
     let children = vec!["shardId-000000000008".into(), "shardId-000000000009".into()];
     let described = applied(store, &LeaseWrite::describe_children(&seen.key, children.clone())).await;
     assert_eq!(described, Lease { children, ..seen.clone() });

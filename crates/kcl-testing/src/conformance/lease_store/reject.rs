@@ -1,6 +1,6 @@
-use kcl_core::{Checkpoint, HashKeyRange, Lease, LeaseCounter, LeaseStore, LeaseWrite, PendingCheckpoint, TenureToken};
+use kcl_core::{Checkpoint, HashKeyRange, Lease, LeaseCounter, LeaseStore, LeaseWrite, PendingCheckpoint, TenureToken, Verb};
 
-use super::{at, bare, full};
+use super::{at, bare, full, held};
 use crate::conformance::check::{applied, must, rejected};
 
 /// Every write that is for one version of a row.
@@ -17,7 +17,7 @@ fn versioned(seen: &Lease) -> [LeaseWrite; 6] {
 
 /// A write for a counter that has passed, or has not come yet, is rejected with the row as it is.
 pub async fn a_stale_counter_is_rejected(store: &dyn LeaseStore) {
-    let old = applied(store, &LeaseWrite::create(full("a"))).await;
+    let old = applied(store, &LeaseWrite::create(held("a"))).await;
     let row = applied(store, &LeaseWrite::renew(&old)).await;
     let early = Lease { counter: LeaseCounter::new(row.counter.value() + 1), ..row.clone() };
     for write in versioned(&old).iter().chain(&versioned(&early)) {
@@ -43,6 +43,19 @@ pub async fn no_owner_is_not_an_owner(store: &dyn LeaseStore) {
     let unowned = applied(store, &LeaseWrite::create(bare("b"))).await;
     for write in versioned(&Lease { owner: Some("owner-a".into()), ..unowned.clone() }) {
         rejected(store, &write, Some(&unowned)).await;
+    }
+}
+
+/// While a Java 3.x hand-over runs the row is its checkpoint owner's: of the writes for its version only a take, which ends
+/// the hand-over, is applied.
+pub async fn a_hand_over_is_only_taken_over(store: &dyn LeaseStore) {
+    let row = applied(store, &LeaseWrite::create(full("a"))).await;
+    let (takes, others): (Vec<_>, Vec<_>) = versioned(&row).into_iter().partition(|write| write.verb() == Verb::Take);
+    for write in others {
+        rejected(store, &write, Some(&row)).await;
+    }
+    for take in takes {
+        assert_eq!(applied(store, &take).await.checkpoint_owner, None);
     }
 }
 

@@ -1,6 +1,6 @@
 use kcl_core::{Checkpoint, HashKeyRange, Lease, LeaseStore, LeaseWrite, PendingCheckpoint, TenureToken, WorkerId};
 
-use super::{at, bare, full};
+use super::{at, bare, full, held};
 use crate::conformance::check::applied;
 
 /// Longer than any number that Java reads.
@@ -12,7 +12,7 @@ async fn stored(store: &dyn LeaseStore, row: Lease) -> Lease {
 
 /// `renew` adds one to the counter and changes nothing else, for a row with an owner and for one without.
 pub async fn renew_adds_one(store: &dyn LeaseStore) {
-    for row in [full("a"), bare("b")] {
+    for row in [held("a"), bare("b")] {
         let seen = stored(store, row).await;
         let expected = Lease { counter: seen.counter.next(), ..seen.clone() };
         assert_eq!(applied(store, &LeaseWrite::renew(&seen)).await, expected);
@@ -54,7 +54,7 @@ pub async fn take_from_oneself_is_no_switch(store: &dyn LeaseStore) {
 
 /// `checkpoint` stores the position, removes the pending one with its state and sets the owner switches to zero.
 pub async fn checkpoint_stores_a_position(store: &dyn LeaseStore) {
-    let seen = stored(store, full("a")).await;
+    let seen = stored(store, held("a")).await;
     let expected = Lease { checkpoint: at(8), pending: None, owner_switches: 0, counter: seen.counter.next(), ..seen.clone() };
     assert_eq!(applied(store, &LeaseWrite::checkpoint(&seen, at(8))).await, expected);
 }
@@ -68,7 +68,7 @@ pub async fn checkpoint_ends_a_shard(store: &dyn LeaseStore) {
 
 /// `prepare_checkpoint` stores the proposal and its state, and keeps the position and the owner switches.
 pub async fn prepare_checkpoint_keeps_the_position(store: &dyn LeaseStore) {
-    let seen = stored(store, Lease { pending: None, ..full("a") }).await;
+    let seen = stored(store, Lease { pending: None, ..held("a") }).await;
     let pending = PendingCheckpoint { checkpoint: at(12), state: Some(vec![1; 300].into()) };
     let expected = Lease { pending: Some(pending.clone()), counter: seen.counter.next(), ..seen.clone() };
     assert_eq!(applied(store, &LeaseWrite::prepare_checkpoint(&seen, pending)).await, expected);
@@ -76,7 +76,7 @@ pub async fn prepare_checkpoint_keeps_the_position(store: &dyn LeaseStore) {
 
 /// A proposal without state leaves nothing of the state of the one before.
 pub async fn prepare_checkpoint_replaces_the_earlier_one(store: &dyn LeaseStore) {
-    let seen = stored(store, full("a")).await;
+    let seen = stored(store, held("a")).await;
     let pending = PendingCheckpoint { checkpoint: at(12), state: None };
     let expected = Lease { pending: Some(pending.clone()), counter: seen.counter.next(), ..seen.clone() };
     assert_eq!(applied(store, &LeaseWrite::prepare_checkpoint(&seen, pending)).await, expected);
@@ -84,7 +84,7 @@ pub async fn prepare_checkpoint_replaces_the_earlier_one(store: &dyn LeaseStore)
 
 /// `release` removes the owner and adds one to the counter; the row can be taken again.
 pub async fn release_removes_the_owner(store: &dyn LeaseStore) {
-    let seen = stored(store, full("a")).await;
+    let seen = stored(store, held("a")).await;
     let expected = Lease { owner: None, counter: seen.counter.next(), ..seen.clone() };
     let released = applied(store, &LeaseWrite::release(&seen)).await;
     assert_eq!(released, expected);
