@@ -90,7 +90,8 @@ async fn a_shutdown_that_was_asked_for_stays_clean() {
     let late = store.faults().next(StoreCall::Fleet, Fault::DelayReply);
     world.store.set_fleet(version("3X"));
     late.reached().await;
-    let (stopped, ()) = tokio::join!(worker.shutdown(), async { late.release() });
+    let release = async { late.release() };
+    let (stopped, ()) = futures_util::future::join(worker.shutdown(), release).await;
     stopped.unwrap();
 }
 
