@@ -138,6 +138,7 @@ impl HeldLease {
             HeldInput::ChangeRequested(change, request) => self.queue.push(change, request, self.in_flight.is_some()),
             HeldInput::ReleaseRequested => self.releasing = true,
             HeldInput::HandOff(limit) => self.hand_off_by = Some(self.hand_off_by.unwrap_or(now + limit)),
+            HeldInput::Keep => self.hand_off_by = None,
             HeldInput::Abandoned => (self.releasing, self.abandoned) = (true, true),
             HeldInput::WriteAnswered(number, answer) => self.answered(now, number, answer),
             HeldInput::RowRead(row) => self.row_read(now, row),

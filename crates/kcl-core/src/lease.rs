@@ -101,7 +101,7 @@ impl Lease {
 
     /// Who is to have it: whoever asks an owner for it that hands leases off, otherwise whoever works on it.
     pub fn heir(&self) -> Option<&WorkerId> {
-        self.requested_by.as_ref().filter(|_| self.can_be_asked_for()).or(self.actual_owner())
+        self.requested_by.as_ref().filter(|_| self.can_be_asked_for()).or_else(|| self.actual_owner())
     }
 
     /// Whether a former owner handed it off to `worker`, which has not taken it yet.

@@ -140,7 +140,7 @@ impl LeaseCount {
 /// Whether an owner gives a lease to the worker that asks for it: only if that makes the counts more even, and if it keeps
 /// its own share, rounded down, whoever else may be asking. `mine` counts the lease, `theirs` does not.
 pub fn gives_away(mine: LeaseCount, theirs: LeaseCount, leases: usize, workers: usize) -> bool {
-    let floor = if workers == 0 { 0 } else { leases / workers };
+    let floor = leases / workers.max(1);
     mine.excess_over(theirs) >= 2 && mine.all > floor
 }
 

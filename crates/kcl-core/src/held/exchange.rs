@@ -30,6 +30,8 @@ pub enum HeldInput {
     /// The lease is handed off to whoever asks for it once it is given up, which is to be requested within this time. If it is not,
     /// it is given up at once, as if it were abandoned: a call that never returns must not keep the shard from everybody.
     HandOff(Duration),
+    /// The lease is not handed off after all: its shard is finished, and the leases of finished shards stay.
+    Keep,
     /// The lease is to be given up at once and nothing more is to be stored: the application's code has failed.
     Abandoned,
     /// Write number `0` was answered.

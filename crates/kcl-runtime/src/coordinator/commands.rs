@@ -46,7 +46,7 @@ impl Coordinator {
         }
         let leaving = self.tenures.get(key).is_some_and(Tenure::is_leaving);
         match end.unwrap_or(ConsumerEnd::DriverGone) {
-            ConsumerEnd::Ended if leaving => self.input(key, HeldInput::ReleaseRequested),
+            ConsumerEnd::Ended if leaving => self.keep(key),
             ConsumerEnd::Ended | ConsumerEnd::LeaseLost => {}
             ConsumerEnd::ShutDown => self.input(key, HeldInput::ReleaseRequested),
             ConsumerEnd::ProcessorPanicked => self.processor_panicked(key),
@@ -60,7 +60,7 @@ impl Coordinator {
                 self.measure(Measurement::count("ProcessTask", "UnreadShardsGone", 1.0).of_shard(&key.shard_id()));
                 self.change(key, RowChange::Checkpoint(Checkpoint::ShardEnd));
                 if leaving {
-                    self.input(key, HeldInput::ReleaseRequested);
+                    self.keep(key);
                 }
             }
         }

@@ -37,6 +37,20 @@ impl Coordinator {
         }
     }
 
+    /// The shard was finished before its lease could be handed off. Unless the worker stops it stays here, as the leases of
+    /// finished shards do.
+    pub(super) fn keep(&mut self, key: &LeaseKey) {
+        if self.is_shutting_down() {
+            return;
+        }
+        let leave = self.stop_consumers.child_token();
+        let Some(tenure) = self.tenures.get_mut(key) else { return };
+        tenure.leave = leave;
+        let asked_by = tenure.cell.lease().requested_by;
+        self.input(key, HeldInput::Keep);
+        asked_by.into_iter().for_each(|by| self.change(key, RowChange::Decline(by)));
+    }
+
     fn gives_away_to(&self, by: &WorkerId) -> bool {
         let stays = |tenure: &Tenure| !tenure.is_dead() && !tenure.is_leaving();
         let mut mine = LeaseCount::default();

@@ -101,3 +101,13 @@ fn a_declined_request_is_removed_and_may_be_made_again() {
     script.asked_by("other").at_millis(7000).served();
     assert_eq!(script.asked.len(), 2);
 }
+
+#[test]
+fn what_is_not_handed_off_after_all_stays() {
+    let mut script = asked();
+    script.input(HeldInput::HandOff(Duration::from_secs(5))).input(HeldInput::Keep);
+    for millis in [7000, 11_000, 15_000] {
+        script.at_millis(millis).served();
+        assert_eq!((script.verb(), script.held.phase()), (Verb::Renew, Phase::Live));
+    }
+}

@@ -100,6 +100,10 @@ impl Draw {
             return LeaseWrite::create([full(key), bare(key), partial][self.below(3)].clone());
         }
         let seen = seen.unwrap_or(partial);
+        // Rows have to come and go.
+        if seen.checkpoint.is_shard_end() && self.below(2) == 0 {
+            return LeaseWrite::delete(&seen);
+        }
         let key = LeaseKey::from(key);
         match self.below(12) {
             0 => LeaseWrite::renew(&seen),
