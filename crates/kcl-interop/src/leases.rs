@@ -10,20 +10,20 @@ use crate::failure::Failure;
 
 /// A shard as the stream lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ShardRow {
+pub(crate) struct ShardRow {
     /// Its name.
-    pub id: String,
+    pub(crate) id: String,
     /// Its first and last hash key.
-    pub range: (u128, u128),
+    pub(crate) range: (u128, u128),
     /// The shards that it comes from.
-    pub parents: Vec<String>,
+    pub(crate) parents: Vec<String>,
 }
 
 /// The shards of a stream, closed ones too.
 ///
 /// # Errors
 /// If they cannot be listed.
-pub async fn shards(client: &aws_sdk_kinesis::Client, stream: &str) -> Result<Vec<ShardRow>, Failure> {
+pub(crate) async fn shards(client: &aws_sdk_kinesis::Client, stream: &str) -> Result<Vec<ShardRow>, Failure> {
     let answer = client.list_shards().stream_name(stream).send().await;
     let answer = answer.map_err(|error| Failure::of("shards cannot be listed", &error))?;
     answer.shards().iter().map(shard_row).collect()
@@ -46,7 +46,7 @@ fn shard_row(shard: &aws_sdk_kinesis::types::Shard) -> Result<ShardRow, Failure>
 ///
 /// # Errors
 /// If the table refuses.
-pub async fn seed(dynamodb: &SdkConfig, table: &str, shards: &[ShardRow]) -> Result<(), Failure> {
+pub(crate) async fn seed(dynamodb: &SdkConfig, table: &str, shards: &[ShardRow]) -> Result<(), Failure> {
     let client = aws_sdk_dynamodb::Client::new(dynamodb);
     let text = |text: &str| AttributeValue::S(text.to_owned());
     let zero = || AttributeValue::N("0".to_owned());
@@ -67,30 +67,29 @@ pub async fn seed(dynamodb: &SdkConfig, table: &str, shards: &[ShardRow]) -> Res
 }
 
 /// The rows; none while there is no table.
-pub async fn rows(store: &DynamoLeaseStore) -> Vec<Lease> {
+pub(crate) async fn rows(store: &DynamoLeaseStore) -> Vec<Lease> {
     store.scan().await.map(|scan| scan.leases).unwrap_or_default()
 }
 
-/// How many leases of unfinished shards each worker holds.
-pub fn held(rows: &[Lease]) -> BTreeMap<String, usize> {
+/// How many leases each worker holds; those of finished shards count like others, as in every worker's own reckoning.
+pub(crate) fn held(rows: &[Lease]) -> BTreeMap<String, usize> {
     let mut held = BTreeMap::new();
-    for owner in rows.iter().filter(|lease| !lease.checkpoint.is_shard_end()).filter_map(|lease| lease.owner.as_ref()) {
+    for owner in rows.iter().filter_map(|lease| lease.owner.as_ref()) {
         *held.entry(owner.to_string()).or_default() += 1;
     }
     held
 }
 
-/// Whether exactly these workers hold all leases of unfinished shards, and their numbers differ by one at most.
-pub fn balanced(rows: &[Lease], workers: &[String]) -> bool {
+/// Whether exactly these workers hold all leases, and their numbers differ by one at most.
+pub(crate) fn balanced(rows: &[Lease], workers: &[String]) -> bool {
     let held = held(rows);
-    let unowned = rows.iter().any(|lease| lease.owner.is_none() && !lease.checkpoint.is_shard_end());
     let owners: BTreeSet<&String> = held.keys().collect();
     let (least, most) = (held.values().min().copied().unwrap_or(0), held.values().max().copied().unwrap_or(0));
-    !unowned && owners == workers.iter().collect() && most - least <= 1
+    rows.iter().all(|lease| lease.owner.is_some()) && owners == workers.iter().collect() && most - least <= 1
 }
 
 /// A row as `ListLeases.java` prints it.
-pub fn as_java_lists(table: &str, lease: &Lease) -> String {
+pub(crate) fn as_java_lists(table: &str, lease: &Lease) -> String {
     let joined = |shards: &[kcl::ShardId]| {
         let names: BTreeSet<String> = shards.iter().map(ToString::to_string).collect();
         if names.is_empty() { "-".to_owned() } else { names.into_iter().collect::<Vec<_>>().join(",") }

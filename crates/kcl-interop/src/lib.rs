@@ -5,18 +5,24 @@
 //! `kcl-interop` only.
 
 #![allow(clippy::disallowed_methods, reason = "drives processes and servers, which cannot tell when something changes")]
+#![allow(clippy::future_not_send, reason = "each scenario has a thread and a runtime of its own")]
+#![allow(clippy::print_stdout, reason = "the progress of a run is for whoever started it")]
 
 pub mod check;
-pub mod failure;
+mod failure;
 pub mod java_log;
 pub mod journal;
-pub mod kind;
-pub mod leases;
-pub mod options;
-pub mod process;
-pub mod producer;
-pub mod run;
-pub mod scenario;
-pub mod scene;
-pub mod servers;
-pub mod tools;
+mod kind;
+mod leases;
+mod options;
+mod process;
+mod producer;
+mod run;
+mod scenario;
+mod scene;
+mod servers;
+mod tools;
+
+pub use failure::Failure;
+pub use options::Options;
+pub use run::run;

@@ -10,7 +10,7 @@ use crate::failure::Failure;
 /// A running program, its output in a file. Killed when dropped; and it ends by itself when its standard input does, which
 /// is when this process ends, however that happens.
 #[derive(Debug)]
-pub struct Process {
+pub(crate) struct Process {
     child: Child,
     log: PathBuf,
 }
@@ -20,7 +20,7 @@ impl Process {
     ///
     /// # Errors
     /// If it cannot be started.
-    pub fn start(command: &mut Command, log: &Path) -> Result<Self, Failure> {
+    pub(crate) fn start(command: &mut Command, log: &Path) -> Result<Self, Failure> {
         let unwritable = |error: io::Error| Failure::of(format!("cannot write: path={}", log.display()), &error);
         let out = File::create(log).map_err(unwritable)?;
         let err = out.try_clone().map_err(unwritable)?;
@@ -30,12 +30,12 @@ impl Process {
     }
 
     /// What it has said so far.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         fs::read(&self.log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
     }
 
     /// How it ended; `None` while it runs.
-    pub fn ended(&mut self) -> Option<ExitStatus> {
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()
     }
 
@@ -43,13 +43,13 @@ impl Process {
     ///
     /// # Errors
     /// If it is gone already.
-    pub fn ask_to_stop(&mut self) -> Result<(), Failure> {
+    pub(crate) fn ask_to_stop(&mut self) -> Result<(), Failure> {
         let Some(input) = &mut self.child.stdin else { return Err(Failure::new("a program has no standard input")) };
         input.write_all(b"stop\n").and_then(|()| input.flush()).map_err(|error| Failure::of("a program is gone", &error))
     }
 
     /// Ends it at once, with no chance to clean up.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         // Both fail only if it has ended, and been waited for, already.
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -66,7 +66,7 @@ impl Drop for Process {
 ///
 /// # Errors
 /// If it cannot be started or fails, with the last of what it said.
-pub fn output(command: &mut Command) -> Result<String, Failure> {
+pub(crate) fn output(command: &mut Command) -> Result<String, Failure> {
     let shown = format!("{command:?}");
     let output = command
         .stdin(Stdio::null())
@@ -80,7 +80,7 @@ pub fn output(command: &mut Command) -> Result<String, Failure> {
 }
 
 /// The last lines of a text.
-pub fn last_lines(text: &str, most: usize) -> String {
+pub(crate) fn last_lines(text: &str, most: usize) -> String {
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(most)..].join("\n")
 }

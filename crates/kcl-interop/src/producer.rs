@@ -20,16 +20,16 @@ const AGGREGATED: u64 = 4;
 
 /// Numbers that the stream has acknowledged; clones share them.
 #[derive(Clone, Debug, Default)]
-pub struct Acknowledged(Arc<Mutex<BTreeSet<u64>>>);
+pub(crate) struct Acknowledged(Arc<Mutex<BTreeSet<u64>>>);
 
 impl Acknowledged {
     /// The numbers so far.
-    pub fn numbers(&self) -> BTreeSet<u64> {
+    pub(crate) fn numbers(&self) -> BTreeSet<u64> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How many.
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
@@ -40,14 +40,14 @@ impl Acknowledged {
 
 /// Records under way: a running task.
 #[derive(Debug)]
-pub struct Producer {
+pub(crate) struct Producer {
     stop: Arc<AtomicBool>,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl Producer {
     /// Puts records on every shard, numbered from `first` on, until it is stopped.
-    pub fn start(client: Client, stream: String, first: u64, acknowledged: Acknowledged) -> Self {
+    pub(crate) fn start(client: Client, stream: String, first: u64, acknowledged: Acknowledged) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let task = tokio::spawn(async move {
@@ -65,7 +65,7 @@ impl Producer {
     }
 
     /// Lets the request under way end, and sends no more.
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.stop.store(true, Ordering::Relaxed);
         // It ends by a panic at most, and then there is no more of it either.
         let _ = self.task.await;
@@ -73,7 +73,7 @@ impl Producer {
 }
 
 /// A record of the stream, and the numbers of the user records in it.
-pub struct Entry {
+pub(crate) struct Entry {
     numbers: Vec<u64>,
     request: PutRecordsRequestEntry,
 }
@@ -93,7 +93,7 @@ fn mixed(first: u64) -> Result<Vec<Entry>, Failure> {
 ///
 /// # Errors
 /// If it cannot be packed.
-pub fn aggregate(key: &str, hash_key: Option<u128>, numbers: std::ops::Range<u64>) -> Result<Entry, Failure> {
+pub(crate) fn aggregate(key: &str, hash_key: Option<u128>, numbers: std::ops::Range<u64>) -> Result<Entry, Failure> {
     let mut aggregator = Aggregator::default();
     for number in numbers.clone() {
         let packed = aggregator.add(key, hash_key, number.to_string().into_bytes());
@@ -115,7 +115,7 @@ fn request(key: String, data: Vec<u8>, hash_key: Option<String>) -> Result<PutRe
 ///
 /// # Errors
 /// If the request, or a record of it, fails.
-pub async fn put(client: &Client, stream: &str, entries: Vec<Entry>, acknowledged: &Acknowledged) -> Result<(), Failure> {
+pub(crate) async fn put(client: &Client, stream: &str, entries: Vec<Entry>, acknowledged: &Acknowledged) -> Result<(), Failure> {
     let requests = entries.iter().map(|entry| entry.request.clone()).collect();
     let answer = client.put_records().stream_name(stream).set_records(Some(requests)).send().await;
     let answer = answer.map_err(|error| Failure::of("records cannot be put", &error))?;

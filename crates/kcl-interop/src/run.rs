@@ -85,7 +85,8 @@ fn play_all(plays: Vec<Play>, stage: Arc<Stage>, parallel: u32) -> Vec<(Play, Ou
                 while let Some(play) = next() {
                     let began = Instant::now();
                     let outcome = play_one(play, Arc::clone(&stage));
-                    println!("{}: {outcome}, {:.0} s", play.name(), began.elapsed().as_secs_f64());
+                    let why = outcome.failed.as_ref().map(|failure| format!(": {failure}")).unwrap_or_default();
+                    println!("{}: {outcome}, {:.0} s{why}", play.name(), began.elapsed().as_secs_f64());
                     outcomes.lock().unwrap_or_else(PoisonError::into_inner).push((play, outcome));
                 }
             });

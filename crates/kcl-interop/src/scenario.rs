@@ -13,7 +13,7 @@ use crate::scene::{Outcome, Scene, Stage};
 
 /// A course of events; every role can be played by any kind of worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Play {
+pub(crate) enum Play {
     /// The first runs; the second joins, works, and leaves gracefully.
     JoinAndLeave(Kind, Kind),
     /// Both run; the first is killed, and the second takes over.
@@ -51,18 +51,18 @@ impl Play {
     }
 
     /// The play, and who plays it: `kill rust, java-2.5.8`.
-    pub fn name(self) -> String {
+    pub(crate) fn name(self) -> String {
         let [one, other] = self.roles();
         format!("{} {one}, {other}", self.word())
     }
 
     /// Whether no worker of ours takes part: what happens then is what Java users have today.
-    pub fn is_all_java(self) -> bool {
+    pub(crate) fn is_all_java(self) -> bool {
         self.roles().iter().all(|kind| kind.generation().is_some())
     }
 
     /// The versions of the Java library that it needs.
-    pub fn generations(self) -> impl Iterator<Item = Generation> {
+    pub(crate) fn generations(self) -> impl Iterator<Item = Generation> {
         self.roles().into_iter().filter_map(Kind::generation)
     }
 
@@ -81,7 +81,7 @@ impl Play {
     }
 
     /// Plays it on a stream and a table of its own.
-    pub async fn run(self, stage: Arc<Stage>) -> Outcome {
+    pub(crate) async fn run(self, stage: Arc<Stage>) -> Outcome {
         let shards = match self {
             Self::JoinAndLeave(..) => 5,
             Self::Rolling(..) => 6,
@@ -112,7 +112,7 @@ impl Play {
 }
 
 /// The plays of a run, the long ones first.
-pub fn plays(short: bool) -> Vec<Play> {
+pub(crate) fn plays(short: bool) -> Vec<Play> {
     let [v2, v3] = Generation::ALL.map(Kind::Java);
     let rust = Kind::Rust;
     if short {

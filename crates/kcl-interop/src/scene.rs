@@ -20,7 +20,7 @@ use crate::producer::{self, Acknowledged, Producer};
 use crate::servers::Servers;
 use crate::tools::{self, Tools};
 
-pub use verdict::Outcome;
+pub(crate) use verdict::Outcome;
 
 /// Between two looks at what cannot say that it has changed.
 const LOOK_EVERY: Duration = Duration::from_millis(150);
@@ -31,13 +31,13 @@ const FAILOVER_MILLIS: u64 = 4_000;
 
 /// What all scenes share.
 #[derive(Debug)]
-pub struct Stage {
+pub(crate) struct Stage {
     /// Programs and class paths.
-    pub tools: Tools,
+    pub(crate) tools: Tools,
     /// Kinesis, DynamoDB, CloudWatch.
-    pub servers: Servers,
+    pub(crate) servers: Servers,
     /// Where journals and logs go.
-    pub folder: PathBuf,
+    pub(crate) folder: PathBuf,
 }
 
 /// A worker process, running or ended.
@@ -53,7 +53,7 @@ struct Member {
 
 /// A stream with shards, its lease table, and workers.
 #[derive(Debug)]
-pub struct Scene {
+pub(crate) struct Scene {
     stage: Arc<Stage>,
     name: String,
     folder: PathBuf,
@@ -71,7 +71,7 @@ impl Scene {
     ///
     /// # Errors
     /// If the stream cannot be made.
-    pub async fn set(stage: Arc<Stage>, name: &str, shards: i32) -> Result<Self, Failure> {
+    pub(crate) async fn set(stage: Arc<Stage>, name: &str, shards: i32) -> Result<Self, Failure> {
         let plain: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
         let folder = stage.folder.join(&plain);
         // What an earlier run left.
@@ -90,30 +90,25 @@ impl Scene {
     }
 
     /// The stream's client.
-    pub const fn kinesis(&self) -> &aws_sdk_kinesis::Client {
+    pub(crate) const fn kinesis(&self) -> &aws_sdk_kinesis::Client {
         &self.kinesis
     }
 
     /// The stream's name.
-    pub fn stream(&self) -> &str {
+    pub(crate) fn stream(&self) -> &str {
         &self.stream
-    }
-
-    /// The lease table's name.
-    pub fn table(&self) -> &str {
-        &self.table
     }
 
     /// Every shard of the stream.
     ///
     /// # Errors
     /// If they cannot be listed.
-    pub async fn shards(&self) -> Result<Vec<ShardRow>, Failure> {
+    pub(crate) async fn shards(&self) -> Result<Vec<ShardRow>, Failure> {
         leases::shards(&self.kinesis, &self.stream).await
     }
 
     /// The rows of the lease table.
-    pub async fn rows(&self) -> Vec<Lease> {
+    pub(crate) async fn rows(&self) -> Vec<Lease> {
         leases::rows(&self.store).await
     }
 
@@ -121,7 +116,7 @@ impl Scene {
     ///
     /// # Errors
     /// If the table cannot be made.
-    pub async fn seed(&mut self) -> Result<(), Failure> {
+    pub(crate) async fn seed(&mut self) -> Result<(), Failure> {
         let store = self.store.clone();
         self.until("the lease table can be used", async |_| store.prepare().await.is_ok()).await?;
         leases::seed(&self.stage.servers.dynamodb_config(), &self.table, &self.shards().await?).await
@@ -131,7 +126,7 @@ impl Scene {
     ///
     /// # Errors
     /// If that takes far too long.
-    pub async fn stream_is_active(&self) -> Result<(), Failure> {
+    pub(crate) async fn stream_is_active(&self) -> Result<(), Failure> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let answer = self.kinesis.describe_stream_summary().stream_name(&self.stream).send().await;
@@ -150,7 +145,7 @@ impl Scene {
     ///
     /// # Errors
     /// If its program is missing.
-    pub fn start(&mut self, kind: Kind) -> Result<String, Failure> {
+    pub(crate) fn start(&mut self, kind: Kind) -> Result<String, Failure> {
         self.start_with(kind, &[])
     }
 
@@ -158,7 +153,7 @@ impl Scene {
     ///
     /// # Errors
     /// If its program is missing.
-    pub fn start_with(&mut self, kind: Kind, options: &[&str]) -> Result<String, Failure> {
+    pub(crate) fn start_with(&mut self, kind: Kind, options: &[&str]) -> Result<String, Failure> {
         let name = format!("{kind}-{}", self.members.len());
         let (journal, log) = (self.folder.join(format!("{name}.journal")), self.folder.join(format!("{name}.log")));
         let tools = &self.stage.tools;
@@ -181,7 +176,7 @@ impl Scene {
     ///
     /// # Errors
     /// If there is no such worker.
-    pub fn kill(&mut self, name: &str) -> Result<(), Failure> {
+    pub(crate) fn kill(&mut self, name: &str) -> Result<(), Failure> {
         let member = self.member(name)?;
         if let Some(mut process) = member.process.take() {
             process.kill();
@@ -193,7 +188,7 @@ impl Scene {
     ///
     /// # Errors
     /// If it does not, or fails.
-    pub async fn stop(&mut self, name: &str) -> Result<(), Failure> {
+    pub(crate) async fn stop(&mut self, name: &str) -> Result<(), Failure> {
         let member = self.member(name)?;
         let Some(mut process) = member.process.take() else { return Ok(()) };
         process.ask_to_stop()?;
@@ -214,7 +209,7 @@ impl Scene {
     }
 
     /// Begins to put records on every shard.
-    pub fn produce(&mut self) {
+    pub(crate) fn produce(&mut self) {
         let first = self.acknowledged.numbers().last().map_or(0, |last| last + 1_000_000);
         let (client, stream) = (self.kinesis.clone(), self.stream.clone());
         self.producer = Some(Producer::start(client, stream, first, self.acknowledged.clone()));
@@ -224,7 +219,7 @@ impl Scene {
     ///
     /// # Errors
     /// If the stream refuses it.
-    pub async fn put_aggregate(&self, hash_key: u128, numbers: std::ops::Range<u64>) -> Result<(), Failure> {
+    pub(crate) async fn put_aggregate(&self, hash_key: u128, numbers: std::ops::Range<u64>) -> Result<(), Failure> {
         let entries = vec![producer::aggregate(&format!("key-{}", numbers.start), Some(hash_key), numbers)?];
         producer::put(&self.kinesis, &self.stream, entries, &self.acknowledged).await
     }
@@ -233,7 +228,7 @@ impl Scene {
     ///
     /// # Errors
     /// If they do not come.
-    pub async fn more_records(&mut self, more: usize) -> Result<(), Failure> {
+    pub(crate) async fn more_records(&mut self, more: usize) -> Result<(), Failure> {
         let goal = self.acknowledged.count() + more;
         let acknowledged = self.acknowledged.clone();
         self.until("more records are acknowledged", async |_| acknowledged.count() >= goal).await
@@ -243,7 +238,7 @@ impl Scene {
     ///
     /// # Errors
     /// If some never are.
-    pub async fn drain(&mut self) -> Result<(), Failure> {
+    pub(crate) async fn drain(&mut self) -> Result<(), Failure> {
         if let Some(producer) = self.producer.take() {
             producer.stop().await;
         }
@@ -256,11 +251,11 @@ impl Scene {
         .await
     }
 
-    /// Waits until these workers hold every lease of an unfinished shard, evenly.
+    /// Waits until these workers hold every lease, evenly.
     ///
     /// # Errors
     /// If that never comes.
-    pub async fn balanced(&mut self, workers: &[&String]) -> Result<(), Failure> {
+    pub(crate) async fn balanced(&mut self, workers: &[&String]) -> Result<(), Failure> {
         let names: Vec<String> = workers.iter().map(|name| (*name).clone()).collect();
         let what = format!("balanced: {}", names.join(", "));
         self.until(&what, async |scene| leases::balanced(&scene.rows().await, &names)).await
@@ -270,7 +265,7 @@ impl Scene {
     ///
     /// # Errors
     /// If it never does.
-    pub async fn works(&mut self, name: &str) -> Result<(), Failure> {
+    pub(crate) async fn works(&mut self, name: &str) -> Result<(), Failure> {
         let count = |scene: &Self| {
             let journals = scene.journals().unwrap_or_default();
             journals.iter().filter(|worker| worker.name == name).flat_map(|w| &w.entries).filter(|e| e.id.is_some()).count()
@@ -283,7 +278,7 @@ impl Scene {
     ///
     /// # Errors
     /// If it never does, or if a worker ends meanwhile that should not.
-    pub async fn until(&mut self, what: &str, done: impl AsyncFn(&Self) -> bool) -> Result<(), Failure> {
+    pub(crate) async fn until(&mut self, what: &str, done: impl AsyncFn(&Self) -> bool) -> Result<(), Failure> {
         let began = Instant::now();
         while !done(self).await {
             for member in &mut self.members {
@@ -309,6 +304,7 @@ impl Scene {
             let log = std::fs::read_to_string(&member.log).unwrap_or_default();
             lines.push(format!("{}: {}", member.name, last_lines(&log, 8)));
         }
+        lines.push(format!("kinesis: {}", last_lines(&self.stage.servers.kinesis_log(), 4)));
         lines.join("\n")
     }
 
@@ -327,7 +323,7 @@ impl Scene {
 }
 
 /// A program of ours on a Java class path, with a machine that starts fast and stays small.
-pub fn java(class_path: &str, class: &str) -> Command {
+pub(crate) fn java(class_path: &str, class: &str) -> Command {
     let mut command = Command::new("java");
     command.args(["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-cp", class_path, class]);
     command

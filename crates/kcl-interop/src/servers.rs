@@ -27,7 +27,7 @@ const TLS: &str = "2";
 
 /// Running services; dropping this stops them.
 #[derive(Debug)]
-pub struct Servers {
+pub(crate) struct Servers {
     kinesis: Process,
     kinesis_url: String,
     dynamodb_url: String,
@@ -40,7 +40,7 @@ impl Servers {
     ///
     /// # Errors
     /// If one of them does not come up.
-    pub fn start(kinesis: &KinesisServer, folder: &Path) -> Result<Self, Failure> {
+    pub(crate) fn start(kinesis: &KinesisServer, folder: &Path) -> Result<Self, Failure> {
         // Threads of their own, so that a busy driver and they do not hold each other up.
         let runtime = Builder::new_multi_thread()
             .worker_threads(2)
@@ -55,7 +55,7 @@ impl Servers {
     }
 
     /// The variables that lead a worker to the services.
-    pub fn environment(&self) -> [(&'static str, &str); 6] {
+    pub(crate) fn environment(&self) -> [(&'static str, &str); 6] {
         [
             ("AWS_ENDPOINT_URL_KINESIS", &self.kinesis_url),
             ("AWS_ENDPOINT_URL_DYNAMODB", &self.dynamodb_url),
@@ -67,18 +67,18 @@ impl Servers {
     }
 
     /// A client of Kinesis.
-    pub fn kinesis_client(&self) -> aws_sdk_kinesis::Client {
+    pub(crate) fn kinesis_client(&self) -> aws_sdk_kinesis::Client {
         aws_sdk_kinesis::Client::new(&config(&self.kinesis_url))
     }
 
     /// A configuration for clients of DynamoDB only.
-    pub fn dynamodb_config(&self) -> SdkConfig {
+    pub(crate) fn dynamodb_config(&self) -> SdkConfig {
         config(&self.dynamodb_url)
     }
 
-    /// The last of what the Kinesis server said, if it has ended.
-    pub fn kinesis_ended(&mut self) -> Option<String> {
-        self.kinesis.ended().map(|status| format!("{status}: {}", self.kinesis.log()))
+    /// What the Kinesis server has said.
+    pub(crate) fn kinesis_log(&self) -> String {
+        self.kinesis.log()
     }
 }
 

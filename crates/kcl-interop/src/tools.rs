@@ -27,27 +27,27 @@ const LOOPBACK: &str = include_str!("../loopback.cjs");
 
 /// Where everything is, or why it is not there.
 #[derive(Debug)]
-pub struct Tools {
+pub(crate) struct Tools {
     /// Our worker.
-    pub rust_worker: PathBuf,
+    pub(crate) rust_worker: PathBuf,
     /// The class path of each version of the Java library, our Java worker included.
-    pub java: BTreeMap<Generation, Result<String, Failure>>,
+    pub(crate) java: BTreeMap<Generation, Result<String, Failure>>,
     /// The Kinesis server.
-    pub kinesis: Result<KinesisServer, Failure>,
+    pub(crate) kinesis: Result<KinesisServer, Failure>,
 }
 
 /// The files of the Kinesis server.
 #[derive(Clone, Debug)]
-pub struct KinesisServer {
+pub(crate) struct KinesisServer {
     /// Its package.
-    pub package: PathBuf,
+    pub(crate) package: PathBuf,
     /// What keeps it on loopback.
-    pub loopback: PathBuf,
+    pub(crate) loopback: PathBuf,
 }
 
 impl Tools {
     /// Fetches and compiles what is not there yet, below `folder`.
-    pub fn prepare(folder: &Path, rust_worker: PathBuf) -> Self {
+    pub(crate) fn prepare(folder: &Path, rust_worker: PathBuf) -> Self {
         let kinesis = std::thread::scope(|scope| {
             let kinesis = scope.spawn(|| kinesis_server(folder));
             let java = Generation::ALL.map(|generation| (generation, scope.spawn(move || java(folder, generation))));
@@ -166,7 +166,7 @@ fn kinesis_server(folder: &Path) -> Result<KinesisServer, Failure> {
 ///
 /// # Errors
 /// If the system refuses.
-pub fn make(folder: &Path) -> Result<(), Failure> {
+pub(crate) fn make(folder: &Path) -> Result<(), Failure> {
     fs::create_dir_all(folder).map_err(|error| Failure::of(format!("cannot make {}", folder.display()), &error))
 }
 

@@ -5,11 +5,10 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use kcl_interop::options::Options;
-use kcl_interop::run;
+use kcl_interop::Options;
 
 fn main() -> ExitCode {
-    match run::run(&Options::parse()) {
+    match kcl_interop::run(&Options::parse()) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(failure) => {

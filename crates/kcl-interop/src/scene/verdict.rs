@@ -10,20 +10,20 @@ use super::Scene;
 
 /// How a scene ended.
 #[derive(Clone, Debug, Default)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// What the journals prove.
-    pub verdict: Verdict,
+    pub(crate) verdict: Verdict,
     /// What the logs of the Java workers hold, all kinds together.
-    pub java: Shapes,
+    pub(crate) java: Shapes,
     /// The lease table's name, and its rows as `ListLeases.java` has to print them.
-    pub rows: Option<(String, Vec<String>)>,
+    pub(crate) rows: Option<(String, Vec<String>)>,
     /// What went wrong on the way, if something did.
-    pub failed: Option<Failure>,
+    pub(crate) failed: Option<Failure>,
 }
 
 impl Outcome {
     /// One that could not even begin.
-    pub fn failed(failure: Failure) -> Self {
+    pub(crate) fn failed(failure: Failure) -> Self {
         Self { failed: Some(failure), ..Self::default() }
     }
 }
@@ -37,7 +37,7 @@ impl fmt::Display for Outcome {
 
 impl Scene {
     /// Stops what runs, and judges. `played` is how the scenario itself ended.
-    pub async fn finish(mut self, played: Result<(), Failure>) -> Outcome {
+    pub(crate) async fn finish(mut self, played: Result<(), Failure>) -> Outcome {
         let mut failed = played.err();
         if let Some(producer) = self.producer.take() {
             producer.stop().await;
@@ -45,7 +45,7 @@ impl Scene {
         let running: Vec<String> = self.members.iter().filter(|m| m.process.is_some()).map(|m| m.name.clone()).collect();
         for name in running {
             let stopped = if failed.is_none() { self.stop(&name).await } else { self.kill(&name) };
-            failed = failed.or(stopped.err());
+            failed = failed.or_else(|| stopped.err());
         }
         let judged = self.judge().await;
         let (verdict, rows) = judged.unwrap_or_else(|failure| {
