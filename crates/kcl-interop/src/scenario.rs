@@ -67,7 +67,7 @@ impl Play {
     }
 
     /// The same with Java workers only, to compare with.
-    fn all_java(self) -> Self {
+    pub(crate) fn all_java(self) -> Self {
         let generation = self.generations().next().unwrap_or(Generation::V2);
         let java = Kind::Java(generation);
         match self {

@@ -9,6 +9,9 @@ pub(super) async fn join_and_leave(scene: &mut Scene, first: Kind, second: Kind)
     prepare(scene, first).await?;
     let stays = scene.start(first)?;
     scene.balanced(&[&stays]).await?;
+    // It starts with all that was put until then: what comes again is counted from where it has caught up.
+    scene.more_records(AFTER).await?;
+    scene.works(&stays).await?;
     let leaves = scene.start(second)?;
     scene.balanced(&[&stays, &leaves]).await?;
     scene.works(&stays).await?;
