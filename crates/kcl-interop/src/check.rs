@@ -98,9 +98,8 @@ fn forgotten_checkpoints(workers: &[Worker]) -> Vec<String> {
     let entries = || workers.iter().flat_map(|worker| worker.entries.iter().map(move |entry| (worker, entry)));
     let mut broken = Vec::new();
     for (worker, start) in entries().filter(|(_, entry)| entry.event == Event::Start) {
-        let checkpoints = entries().filter(|(_, entry)| {
-            entry.event == Event::Checkpoint && entry.shard == start.shard && entry.at < start.at
-        });
+        let checkpoints =
+            entries().filter(|(_, entry)| entry.event == Event::Checkpoint && entry.shard == start.shard && entry.at < start.at);
         let Some((author, last)) = checkpoints.max_by_key(|(_, entry)| &entry.position) else { continue };
         if last.position > start.position {
             broken.push(format!(
@@ -115,9 +114,8 @@ fn forgotten_checkpoints(workers: &[Worker]) -> Vec<String> {
 /// Nobody starts on a child before the end of each of its parents was reached.
 fn early_children(workers: &[Worker], parents: &BTreeMap<String, Vec<String>>) -> Vec<String> {
     let entries = || workers.iter().flat_map(|worker| &worker.entries);
-    let first = |shard: &str, event| {
-        entries().filter(|entry| entry.event == event && entry.shard == shard).map(|entry| entry.at).min()
-    };
+    let first =
+        |shard: &str, event| entries().filter(|entry| entry.event == event && entry.shard == shard).map(|entry| entry.at).min();
     let mut broken = Vec::new();
     for (child, parents) in parents {
         let Some(started) = first(child, Event::Start) else { continue };

@@ -147,6 +147,9 @@ Exception in thread \"main\" java.lang.IllegalStateException: dead 5
 
     #[test]
     fn a_quiet_log_has_no_shapes() {
-        assert_eq!(shapes("12:00:00.001|INFO|A|fine\nplain text\n12:00:00.002|WARN|B|Exception is only a word here\n"), Shapes::new());
+        assert_eq!(
+            shapes("12:00:00.001|INFO|A|fine\nplain text\n12:00:00.002|WARN|B|Exception is only a word here\n"),
+            Shapes::new()
+        );
     }
 }

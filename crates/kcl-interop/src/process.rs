@@ -68,10 +68,7 @@ impl Drop for Process {
 /// If it cannot be started or fails, with the last of what it said.
 pub(crate) fn output(command: &mut Command) -> Result<String, Failure> {
     let shown = format!("{command:?}");
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| Failure::of(format!("cannot run {shown}"), &error))?;
+    let output = command.stdin(Stdio::null()).output().map_err(|error| Failure::of(format!("cannot run {shown}"), &error))?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }

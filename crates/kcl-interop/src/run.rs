@@ -118,9 +118,8 @@ fn compare_rows(outcomes: &mut [(Play, Outcome)], stage: &Stage) {
                 Ok(listing) => differences(expected, &of_table(listing, table)),
                 Err(failure) => Some(failure.to_string()),
             };
-            outcome.failed = wrong.map(|wrong| {
-                Failure::new(format!("Java {} does not read the rows that we read: {wrong}", generation.version()))
-            });
+            outcome.failed = wrong
+                .map(|wrong| Failure::new(format!("Java {} does not read the rows that we read: {wrong}", generation.version())));
         }
     }
 }

@@ -1,10 +1,11 @@
 //! One stream, one lease table, and the workers on them.
 
+mod members;
 mod verdict;
+mod waits;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,11 +16,12 @@ use crate::failure::Failure;
 use crate::journal;
 use crate::kind::Kind;
 use crate::leases::{self, ShardRow};
-use crate::process::{Process, last_lines};
+use crate::process::Process;
 use crate::producer::{self, Acknowledged, Producer};
 use crate::servers::Servers;
 use crate::tools::{self, Tools};
 
+pub(crate) use members::java;
 pub(crate) use verdict::Outcome;
 
 /// Between two looks at what cannot say that it has changed.
@@ -141,73 +143,6 @@ impl Scene {
         }
     }
 
-    /// Starts a worker and yields its name.
-    ///
-    /// # Errors
-    /// If its program is missing.
-    pub(crate) fn start(&mut self, kind: Kind) -> Result<String, Failure> {
-        self.start_with(kind, &[])
-    }
-
-    /// Starts a worker with more options.
-    ///
-    /// # Errors
-    /// If its program is missing.
-    pub(crate) fn start_with(&mut self, kind: Kind, options: &[&str]) -> Result<String, Failure> {
-        let name = format!("{kind}-{}", self.members.len());
-        let (journal, log) = (self.folder.join(format!("{name}.journal")), self.folder.join(format!("{name}.log")));
-        let tools = &self.stage.tools;
-        let mut command = match kind {
-            Kind::Rust => Command::new(&tools.rust_worker),
-            Kind::Java(generation) => {
-                let class_path = tools.java.get(&generation).cloned().unwrap_or_else(|| Err(Failure::new("not prepared")))?;
-                java(&class_path, "InteropWorker")
-            }
-        };
-        command.args(["--stream", &self.stream, "--table", &self.table, "--worker", &name]);
-        command.args(["--failover-millis", &FAILOVER_MILLIS.to_string()]).arg("--file").arg(&journal).args(options);
-        command.envs(self.stage.servers.environment());
-        let process = Some(Process::start(&mut command, &log)?);
-        self.members.push(Member { name: name.clone(), kind, process, journal, log });
-        Ok(name)
-    }
-
-    /// Ends a worker with SIGKILL.
-    ///
-    /// # Errors
-    /// If there is no such worker.
-    pub(crate) fn kill(&mut self, name: &str) -> Result<(), Failure> {
-        let member = self.member(name)?;
-        if let Some(mut process) = member.process.take() {
-            process.kill();
-        }
-        Ok(())
-    }
-
-    /// Asks a worker to stop, and waits until it has.
-    ///
-    /// # Errors
-    /// If it does not, or fails.
-    pub(crate) async fn stop(&mut self, name: &str) -> Result<(), Failure> {
-        let member = self.member(name)?;
-        let Some(mut process) = member.process.take() else { return Ok(()) };
-        process.ask_to_stop()?;
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            match process.ended() {
-                Some(status) if status.success() => return Ok(()),
-                Some(status) => return Err(Failure::new(format!("{name} did not end well: {status}"))),
-                None if Instant::now() > deadline => return Err(Failure::new(format!("{name} does not stop"))),
-                None => tokio::time::sleep(LOOK_EVERY).await,
-            }
-        }
-    }
-
-    fn member(&mut self, name: &str) -> Result<&mut Member, Failure> {
-        let missing = || Failure::new(format!("there is no worker {name}"));
-        self.members.iter_mut().find(|member| member.name == name).ok_or_else(missing)
-    }
-
     /// Begins to put records on every shard.
     pub(crate) fn produce(&mut self) {
         let first = self.acknowledged.numbers().last().map_or(0, |last| last + 1_000_000);
@@ -251,63 +186,6 @@ impl Scene {
         .await
     }
 
-    /// Waits until these workers hold every lease, evenly.
-    ///
-    /// # Errors
-    /// If that never comes.
-    pub(crate) async fn balanced(&mut self, workers: &[&String]) -> Result<(), Failure> {
-        let names: Vec<String> = workers.iter().map(|name| (*name).clone()).collect();
-        let what = format!("balanced: {}", names.join(", "));
-        self.until(&what, async |scene| leases::balanced(&scene.rows().await, &names)).await
-    }
-
-    /// Waits until this worker has processed a record since it was last asked.
-    ///
-    /// # Errors
-    /// If it never does.
-    pub(crate) async fn works(&mut self, name: &str) -> Result<(), Failure> {
-        let count = |scene: &Self| {
-            let journals = scene.journals().unwrap_or_default();
-            journals.iter().filter(|worker| worker.name == name).flat_map(|w| &w.entries).filter(|e| e.id.is_some()).count()
-        };
-        let before = count(self);
-        self.until(&format!("{name} processes records"), async |scene| count(scene) > before).await
-    }
-
-    /// Waits until `done` says so.
-    ///
-    /// # Errors
-    /// If it never does, or if a worker ends meanwhile that should not.
-    pub(crate) async fn until(&mut self, what: &str, done: impl AsyncFn(&Self) -> bool) -> Result<(), Failure> {
-        let began = Instant::now();
-        while !done(self).await {
-            for member in &mut self.members {
-                if let Some(status) = member.process.as_mut().and_then(Process::ended) {
-                    return Err(Failure::new(format!("{} ended by itself: {status}", member.name)));
-                }
-            }
-            if began.elapsed() > PATIENCE {
-                return Err(Failure::new(format!("never happened: {what}\n{}", self.state().await)));
-            }
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-        println!("  {:>6.1} s  {}: {what}", began.elapsed().as_secs_f64(), self.name);
-        Ok(())
-    }
-
-    async fn state(&self) -> String {
-        let mut lines = Vec::new();
-        for lease in self.rows().await {
-            lines.push(leases::as_java_lists(&self.table, &lease));
-        }
-        for member in &self.members {
-            let log = std::fs::read_to_string(&member.log).unwrap_or_default();
-            lines.push(format!("{}: {}", member.name, last_lines(&log, 8)));
-        }
-        lines.push(format!("kinesis: {}", last_lines(&self.stage.servers.kinesis_log(), 4)));
-        lines.join("\n")
-    }
-
     fn journals(&self) -> Result<Vec<Worker>, Failure> {
         let read = |member: &Member| {
             let text = std::fs::read_to_string(&member.journal).unwrap_or_default();
@@ -320,11 +198,4 @@ impl Scene {
         let shards = self.shards().await?;
         Ok(shards.into_iter().filter(|shard| !shard.parents.is_empty()).map(|shard| (shard.id, shard.parents)).collect())
     }
-}
-
-/// A program of ours on a Java class path, with a machine that starts fast and stays small.
-pub(crate) fn java(class_path: &str, class: &str) -> Command {
-    let mut command = Command::new("java");
-    command.args(["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-cp", class_path, class]);
-    command
 }

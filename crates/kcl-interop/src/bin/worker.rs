@@ -37,6 +37,9 @@ struct Args {
     file: PathBuf,
     #[arg(long)]
     failover_millis: u64,
+    /// How long the row of a finished shard is kept at least.
+    #[arg(long, default_value_t = 300)]
+    cleanup_seconds: u64,
     /// The last user record of the first aggregate to process; no record after it is.
     #[arg(long)]
     inside: Option<u64>,
@@ -50,12 +53,8 @@ struct Factory {
 #[async_trait]
 impl ShardRecordProcessorFactory for Factory {
     async fn initialize(&self, checkpointer: Checkpointer) -> Box<dyn ShardRecordProcessor> {
-        let processor = Processor {
-            journal: Arc::clone(&self.journal),
-            inside: self.inside,
-            done: AtomicBool::new(false),
-            checkpointer,
-        };
+        let processor =
+            Processor { journal: Arc::clone(&self.journal), inside: self.inside, done: AtomicBool::new(false), checkpointer };
         let start = &processor.checkpointer.lease().start_position;
         processor.write(&[line(Event::Start, processor.shard(), start.as_text(), start.sub_sequence_number(), "-")]);
         Box::new(processor)
@@ -161,6 +160,7 @@ async fn consume(args: &Args) -> Result<(), BoxError> {
         .failover_time(Duration::from_millis(args.failover_millis))
         .poll_interval(Duration::from_millis(500))
         .shard_sync_interval(Duration::from_secs(5))
+        .lease_cleanup_interval(Duration::from_secs(args.cleanup_seconds))
         .start(Factory { journal, inside: args.inside })
         .await?;
     tokio::select! {

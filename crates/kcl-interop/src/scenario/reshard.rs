@@ -1,17 +1,49 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::failure::Failure;
 use crate::kind::Kind;
 use crate::leases::ShardRow;
 use crate::scene::Scene;
 
+/// What a Java worker waits before it removes the row of a finished shard, 5 min and its rounds of 1 min, and as much again.
+const CLEANED_WITHIN: Duration = Duration::from_secs(780);
+
 pub(super) async fn reshard(scene: &mut Scene, one: Kind, other: Kind) -> Result<(), Failure> {
+    let [one, other] = reshape(scene, one, other).await?;
+    scene.balanced(&[&one, &other]).await?;
+    scene.drain().await
+}
+
+/// The same, and on until the rows of all finished shards are removed: ours early, those of Java workers at their time.
+pub(super) async fn cleanup(scene: &mut Scene, one: Kind, other: Kind) -> Result<(), Failure> {
+    let [one, other] = reshape(scene, one, other).await?;
+    scene
+        .until_within(CLEANED_WITHIN, "no row of a finished shard is left", async |scene| {
+            scene.rows().await.iter().all(|row| !row.checkpoint.is_shard_end())
+        })
+        .await?;
+    scene.balanced(&[&one, &other]).await?;
+    // Enough for rounds of every worker's comparison of leases and shards: nobody may bring a shard back.
+    scene.more_records(400).await?;
+    scene.drain().await?;
+    let finished = scene.shards().await?.into_iter().flat_map(|shard| shard.parents).collect::<BTreeSet<_>>();
+    match scene.rows().await.iter().find(|row| finished.contains(&row.key.to_string())) {
+        None => Ok(()),
+        Some(row) => Err(Failure::new(format!("the row of a finished shard came back: {row:?}"))),
+    }
+}
+
+/// Two workers, and shards that are split and merged while both work.
+async fn reshape(scene: &mut Scene, one: Kind, other: Kind) -> Result<[String; 2], Failure> {
     if one != Kind::Rust {
         scene.seed().await?;
     }
     scene.produce();
-    let one = scene.start(one)?;
-    let other = scene.start(other)?;
+    // Java has no such setting.
+    let options = |kind| if kind == Kind::Rust { &["--cleanup-seconds", "10"][..] } else { &[] };
+    let one = scene.start_with(one, options(one))?;
+    let other = scene.start_with(other, options(other))?;
     scene.balanced(&[&one, &other]).await?;
     scene.works(&one).await?;
     scene.works(&other).await?;
@@ -26,8 +58,7 @@ pub(super) async fn reshard(scene: &mut Scene, one: Kind, other: Kind) -> Result
         split(scene, shard).await?;
     }
     settled(scene).await?;
-    scene.balanced(&[&one, &other]).await?;
-    scene.drain().await
+    Ok([one, other])
 }
 
 /// Which shards to reshard.
