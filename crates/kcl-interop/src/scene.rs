@@ -27,7 +27,7 @@ pub(crate) use verdict::Outcome;
 /// Between two looks at what cannot say that it has changed.
 const LOOK_EVERY: Duration = Duration::from_millis(150);
 /// How long anything may take before it counts as never: far above what it needs. It only ever fails a run.
-const PATIENCE: Duration = Duration::from_secs(150);
+const PATIENCE: Duration = Duration::from_secs(180);
 /// After how long a lease expires, for every worker: short, so that a kill is noticed soon.
 const FAILOVER_MILLIS: u64 = 4_000;
 
