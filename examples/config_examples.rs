@@ -167,6 +167,7 @@ fn settings(config: &WorkerConfig) -> Vec<(&'static str, String)> {
         ("max_records_per_call", config.max_records_per_call.to_string()),
         ("on_panic", format!("{:?}", config.on_panic)),
         ("shutdown_timeout", format!("{:?}", config.shutdown_timeout)),
+        ("hand_off_timeout", format!("{:?}", config.hand_off_timeout)),
         ("start_timeout", format!("{:?}", config.start_timeout)),
     ]);
     settings

@@ -147,6 +147,7 @@ fn takes(name: &str, state: &str, of: impl Fn(usize) -> (Option<usize>, Standing
             avoid: &avoid,
             max_leases: usize::MAX,
             leases_to_acquire: 1,
+            hand_off: true,
             failover: FAILOVER,
             is_settled: true,
         };

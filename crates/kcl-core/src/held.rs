@@ -42,6 +42,10 @@ pub struct HeldLease {
     queue: ChangeQueue,
     releasing: bool,
     abandoned: bool,
+    /// If it is being handed off: until when it must be given up.
+    hand_off_by: Option<Mono>,
+    /// Who asked for it, as last told.
+    asked_by: Option<WorkerId>,
     failures: u32,
     retry_at: Mono,
     last_number: u64,
@@ -66,6 +70,8 @@ impl HeldLease {
             queue: ChangeQueue::default(),
             releasing: false,
             abandoned: false,
+            hand_off_by: None,
+            asked_by: None,
             failures: 0,
             retry_at: Mono::ZERO,
             last_number: 0,
@@ -112,9 +118,10 @@ impl HeldLease {
             return None;
         }
         let pause = (self.phase == Phase::Live).then_some(self.deadline);
+        let hand_off = self.hand_off_by.filter(|_| !self.releasing);
         let idle = self.in_flight.is_none() && !self.reading;
         let act = idle.then(|| if self.has_urgent_work() { self.retry_at } else { self.retry_at.max(self.next_renewal) });
-        [pause, act].into_iter().flatten().min()
+        [pause, hand_off, act].into_iter().flatten().min()
     }
 
     /// The next thing to do, until there is none.
@@ -130,10 +137,12 @@ impl HeldLease {
             HeldInput::Tick => {}
             HeldInput::ChangeRequested(change, request) => self.queue.push(change, request, self.in_flight.is_some()),
             HeldInput::ReleaseRequested => self.releasing = true,
+            HeldInput::HandOff(limit) => self.hand_off_by = Some(self.hand_off_by.unwrap_or(now + limit)),
             HeldInput::Abandoned => (self.releasing, self.abandoned) = (true, true),
             HeldInput::WriteAnswered(number, answer) => self.answered(now, number, answer),
             HeldInput::RowRead(row) => self.row_read(now, row),
         }
+        self.give_up_if_late(now);
         self.refuse_changes();
         self.act(now);
     }
@@ -165,7 +174,7 @@ impl HeldLease {
             WriteAnswer::Failed => self.back_off(now),
             WriteAnswer::Refused => {
                 self.back_off(now);
-                if !matches!(attempt.write.verb(), Verb::Renew | Verb::Release) {
+                if !matches!(attempt.write.verb(), Verb::Renew | Verb::Release | Verb::Transfer) {
                     let refused = self.queue.pop_front();
                     self.actions.extend(refused.into_iter().map(|r| HeldAction::Answer(r, ChangeOutcome::Refused)));
                 }
@@ -176,9 +185,10 @@ impl HeldLease {
     fn applied(&mut self, attempt: &Attempt, row: Lease) {
         match attempt.write.verb() {
             Verb::Release => return self.die(TenureEnd::Released),
+            Verb::Transfer => return self.die(TenureEnd::HandedOff),
             Verb::Delete => return self.die(TenureEnd::Deleted),
-            // It says nothing about the owner: whose row it was is in the answer.
-            Verb::Describe => return self.decide(Some(row), Some(&attempt.write)),
+            // They say nothing about the owner: whose row it was is in the answer.
+            Verb::Describe | Verb::Withdraw => return self.decide(Some(row), Some(&attempt.write)),
             _ => {}
         }
         self.unknown_since = None;
@@ -206,11 +216,15 @@ impl HeldLease {
             self.unknown_since = None;
             self.adopt(row, sent_at);
         } else if mine && row.counter == self.lease.counter {
-            self.lease = row;
+            self.know(row);
             self.settle();
         } else {
-            let released = attempted.is_some_and(|write| write.verb() == Verb::Release && write.explains(Some(&row)));
-            self.die(if released { TenureEnd::Released } else { TenureEnd::Lost });
+            let given_up = attempted.filter(|write| write.explains(Some(&row))).map(LeaseWrite::verb);
+            self.die(match given_up {
+                Some(Verb::Release) => TenureEnd::Released,
+                Some(Verb::Transfer) => TenureEnd::HandedOff,
+                _ => TenureEnd::Lost,
+            });
         }
     }
 
@@ -220,8 +234,8 @@ impl HeldLease {
             None => self.back_off(now),
             Some(row) => {
                 self.must_read = false;
-                let release = self.releasing.then(|| LeaseWrite::release(&self.lease));
-                self.decide(row, release.as_ref());
+                let parting = self.releasing.then(|| self.parting_write());
+                self.decide(row, parting.as_ref());
             }
         }
     }
@@ -234,11 +248,33 @@ impl HeldLease {
     }
 
     fn adopt(&mut self, row: Lease, sent_at: Mono) {
-        self.lease = row;
+        self.know(row);
         self.failures = 0;
         self.deadline = self.deadline.max(sent_at + self.timing.hold);
         self.next_renewal = sent_at + self.timing.renew;
         self.settle();
+    }
+
+    /// Tells of a request when it is first seen.
+    fn know(&mut self, row: Lease) {
+        self.lease = row;
+        if self.lease.requested_by != self.asked_by {
+            self.asked_by.clone_from(&self.lease.requested_by);
+            self.actions.extend(self.asked_by.clone().map(HeldAction::Asked));
+        }
+    }
+
+    /// The write that ends the tenure: to whoever asks for the lease, if it is being handed off; otherwise to nobody.
+    fn parting_write(&self) -> LeaseWrite {
+        let heir = self.lease.requested_by.as_ref().filter(|_| self.hand_off_by.is_some() && !self.abandoned);
+        let transfer = heir.and_then(|heir| LeaseWrite::transfer(&self.lease, heir));
+        transfer.unwrap_or_else(|| LeaseWrite::release(&self.lease))
+    }
+
+    fn give_up_if_late(&mut self, now: Mono) {
+        if !self.releasing && self.hand_off_by.is_some_and(|limit| now >= limit) {
+            (self.releasing, self.abandoned) = (true, true);
+        }
     }
 
     /// Answers every requested change that the stored row already shows.
@@ -301,7 +337,7 @@ impl HeldLease {
                 let write = change.write_for(&self.lease);
                 self.send(now, write);
             }
-            None if self.releasing => self.send(now, LeaseWrite::release(&self.lease)),
+            None if self.releasing => self.send(now, self.parting_write()),
             _ if !live || now >= self.next_renewal => self.send(now, LeaseWrite::renew(&self.lease)),
             _ => {}
         }

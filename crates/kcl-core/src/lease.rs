@@ -58,6 +58,11 @@ pub struct Lease {
     pub latest_since: Option<Wall>,
     /// What the last take by a worker of this library wrote. A Java worker's take and a release leave it as it was.
     pub tenure: Option<TenureToken>,
+    /// The worker that hands the lease off when it is asked to, as its take said. A Java worker's take leaves it as it was:
+    /// it says something about the owner only if it names the owner.
+    pub hands_off: Option<WorkerId>,
+    /// Who asks the owner for the lease.
+    pub requested_by: Option<WorkerId>,
 }
 
 impl Lease {
@@ -76,6 +81,8 @@ impl Lease {
             checkpoint_owner: None,
             latest_since: None,
             tenure: None,
+            hands_off: None,
+            requested_by: None,
         }
     }
 
@@ -90,6 +97,21 @@ impl Lease {
     /// Whether `worker` holds it.
     pub fn is_owned_by(&self, worker: &WorkerId) -> bool {
         self.owner.as_ref() == Some(worker)
+    }
+
+    /// Who is to have it: whoever asks an owner for it that hands leases off, otherwise whoever works on it.
+    pub fn heir(&self) -> Option<&WorkerId> {
+        self.requested_by.as_ref().filter(|_| self.can_be_asked_for()).or(self.actual_owner())
+    }
+
+    /// Whether a former owner handed it off to `worker`, which has not taken it yet.
+    pub fn is_transferred_to(&self, worker: &WorkerId) -> bool {
+        self.is_owned_by(worker) && self.tenure.is_some() && self.hands_off.is_none() && self.checkpoint_owner.is_none()
+    }
+
+    /// Whether its owner hands it off when it is asked to.
+    pub fn can_be_asked_for(&self) -> bool {
+        self.checkpoint_owner.is_none() && self.owner.is_some() && self.owner == self.hands_off
     }
 
     /// Whether `other` is the same row. Stores keep parents and children as sets: their order says nothing.

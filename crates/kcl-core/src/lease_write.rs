@@ -20,6 +20,12 @@ pub enum Verb {
     PrepareCheckpoint,
     /// No owner any more.
     Release,
+    /// A worker asks the owner for the lease.
+    Request,
+    /// It does not ask any more, or the owner declines.
+    Withdraw,
+    /// The owner makes the worker that asked for it the owner.
+    Transfer,
     /// Facts about the shard that the row lacked.
     Describe,
     /// The row is removed.
@@ -36,6 +42,9 @@ impl Verb {
             Self::Checkpoint => "checkpoint",
             Self::PrepareCheckpoint => "prepare_checkpoint",
             Self::Release => "release",
+            Self::Request => "request",
+            Self::Withdraw => "withdraw",
+            Self::Transfer => "transfer",
             Self::Describe => "describe",
             Self::Delete => "delete",
         }
@@ -54,6 +63,24 @@ pub enum Expectation {
         /// The counter that was seen.
         counter: LeaseCounter,
     },
+    /// The row is the version that was seen, and nobody asks for the lease.
+    Unrequested {
+        /// The owner that was seen.
+        owner: WorkerId,
+        /// The counter that was seen.
+        counter: LeaseCounter,
+    },
+    /// The row is the version that was seen, and this worker asks for the lease.
+    Requested {
+        /// The owner that was seen.
+        owner: WorkerId,
+        /// The counter that was seen.
+        counter: LeaseCounter,
+        /// Who asks for it.
+        by: WorkerId,
+    },
+    /// This worker asks for the lease, whatever the version.
+    RequestedBy(WorkerId),
     /// The row is finished, at the counter that was seen.
     EndedAt {
         /// The counter that was seen.
@@ -116,12 +143,64 @@ impl LeaseWrite {
     }
 
     /// Makes `by` the owner of the version `seen`. `token` is new for each take, and the same if this very take is sent again.
+    /// Whoever asked for the lease asked another owner: that is removed, and so is what that owner said about hand-offs.
     pub fn take(seen: &Lease, by: &WorkerId, token: TenureToken) -> Self {
         let switched = seen.owner.as_ref().is_some_and(|owner| owner != by);
         let owner_switches = if switched { OwnerSwitches::AddOne } else { OwnerSwitches::Keep };
-        let owner = Field::Set(by.clone());
-        let update = Update { owner, owner_switches, remove_checkpoint_owner: true, tenure: Some(token), ..Update::HEARTBEAT };
+        let update = Update {
+            owner: Field::Set(by.clone()),
+            owner_switches,
+            remove_checkpoint_owner: true,
+            tenure: Some(token),
+            hands_off: Field::Remove,
+            requested_by: Field::Remove,
+            ..Update::HEARTBEAT
+        };
         Self::update(Verb::Take, seen, update)
+    }
+
+    /// Lets a take say whether the new owner hands the lease off when another worker asks for it.
+    #[must_use]
+    pub fn with_hand_off(mut self, hands_off: bool) -> Self {
+        if let Change::Update(update) = &mut self.change
+            && self.verb == Verb::Take
+            && let (true, Field::Set(owner)) = (hands_off, &update.owner)
+        {
+            update.hands_off = Field::Set(owner.clone());
+        }
+        self
+    }
+
+    /// Asks the owner of `seen` for the lease, if it hands leases off and nobody else asks for this one. The counter stays:
+    /// a request never disturbs the owner's writes, and an owner sees it in the answer to its next one.
+    pub fn request(seen: &Lease, by: &WorkerId) -> Option<Self> {
+        let owner = seen.owner.clone().filter(|owner| seen.can_be_asked_for() && owner != by)?;
+        let update = Update { requested_by: Field::Set(by.clone()), ..Update::NOTHING };
+        let expectation = Expectation::Unrequested { owner, counter: seen.counter };
+        let change = Change::Update(Box::new(update));
+        seen.requested_by.is_none().then(|| Self { verb: Verb::Request, key: seen.key.clone(), expectation, change })
+    }
+
+    /// Removes the request of `by`: it does not want the lease any more, or the owner declines.
+    pub fn withdraw(key: &LeaseKey, by: &WorkerId) -> Self {
+        let change = Change::Update(Box::new(Update { requested_by: Field::Remove, ..Update::NOTHING }));
+        Self { verb: Verb::Withdraw, key: key.clone(), expectation: Expectation::RequestedBy(by.clone()), change }
+    }
+
+    /// Makes `to`, which asks for the lease, the owner of the version `seen`; sent by its owner, which has stopped to work on
+    /// it. The tenure of `to` begins only with a take of its own: this row names neither its token nor what it says about
+    /// hand-offs. `None` if `seen` has no owner.
+    pub fn transfer(seen: &Lease, to: &WorkerId) -> Option<Self> {
+        let owner = seen.owner.clone()?;
+        let update = Update {
+            owner: Field::Set(to.clone()),
+            owner_switches: OwnerSwitches::AddOne,
+            hands_off: Field::Remove,
+            requested_by: Field::Remove,
+            ..Update::HEARTBEAT
+        };
+        let expectation = Expectation::Requested { owner, counter: seen.counter, by: to.clone() };
+        Some(Self { verb: Verb::Transfer, key: seen.key.clone(), expectation, change: Change::Update(Box::new(update)) })
     }
 
     /// Stores a position; removes a proposed one.
@@ -187,7 +266,11 @@ impl LeaseWrite {
     /// The counter it stores, if it changes the counter.
     pub fn counter_after(&self) -> Option<LeaseCounter> {
         match (&self.change, &self.expectation) {
-            (Change::Update(update), Expectation::Version { counter, .. }) if update.add_one => Some(counter.next()),
+            (Change::Update(update), Expectation::Version { counter, .. } | Expectation::Requested { counter, .. })
+                if update.add_one =>
+            {
+                Some(counter.next())
+            }
             (Change::Put(lease), _) => Some(lease.counter),
             _ => None,
         }
@@ -216,6 +299,13 @@ impl LeaseWrite {
             (Expectation::Absent, row) => row.is_none(),
             (_, None) => false,
             (Expectation::Version { owner, counter }, Some(row)) => row.owner == *owner && row.counter == *counter,
+            (Expectation::Unrequested { owner, counter }, Some(row)) => {
+                row.is_owned_by(owner) && row.counter == *counter && row.requested_by.is_none()
+            }
+            (Expectation::Requested { owner, counter, by }, Some(row)) => {
+                row.is_owned_by(owner) && row.counter == *counter && row.requested_by.as_ref() == Some(by)
+            }
+            (Expectation::RequestedBy(by), Some(row)) => row.requested_by.as_ref() == Some(by),
             (Expectation::EndedAt { counter }, Some(row)) => row.counter == *counter && row.checkpoint.is_shard_end(),
             (Expectation::NoChildren, Some(row)) => row.children.is_empty(),
             (Expectation::NoHashRange, Some(row)) => row.hash_range.is_none(),
@@ -236,16 +326,31 @@ impl LeaseWrite {
                     && self.owner_explains(update, row)
                     && update.tenure.is_none_or(|sent| Some(sent) == row.tenure)
                     && update.checkpoint.as_ref().is_none_or(|sent| *sent == row.checkpoint)
-                    && update.pending_is(row.pending.as_ref())
+                    && update.pending.is_shown_by(row.pending.as_ref())
+                    && self.request_explains(row)
                     && update.children.as_ref().is_none_or(|children| same_members(children, &row.children))
                     && update.hash_range.is_none_or(|range| Some(range) == row.hash_range)
             }
         }
     }
 
+    /// What is asked of the owner after a take or a transfer is not part of it.
+    fn request_explains(&self, row: &Lease) -> bool {
+        match (&self.change, &self.expectation) {
+            (_, Expectation::RequestedBy(by)) => row.requested_by.as_ref() != Some(by),
+            (Change::Update(update), Expectation::Unrequested { .. }) => {
+                update.requested_by.is_shown_by(row.requested_by.as_ref())
+            }
+            _ => true,
+        }
+    }
+
     fn owner_explains(&self, update: &Update, row: &Lease) -> bool {
         match &self.expectation {
             Expectation::Version { owner, .. } => update.owner_after(owner.as_ref()) == row.owner.as_ref(),
+            Expectation::Unrequested { owner, .. } | Expectation::Requested { owner, .. } => {
+                update.owner_after(Some(owner)) == row.owner.as_ref()
+            }
             _ => true,
         }
     }

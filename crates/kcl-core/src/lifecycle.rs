@@ -29,7 +29,7 @@ pub enum StopReason {
     LeaseLost,
     /// The end of the shard is durable.
     Ended,
-    /// The worker shuts down.
+    /// The worker shuts down, or hands the lease off.
     ShutDown,
 }
 
@@ -38,8 +38,8 @@ pub enum StopReason {
 pub struct Surroundings {
     /// Whether the tenure may act.
     pub phase: Phase,
-    /// Whether the worker shuts down.
-    pub shutting_down: bool,
+    /// Whether the worker shuts down, or hands the lease off.
+    pub leaving: bool,
     /// Whether the end of the shard is durable.
     pub end_is_durable: bool,
 }
@@ -74,7 +74,7 @@ impl ShardLifecycle {
         if around.end_is_durable {
             return Step::Stop(StopReason::Ended);
         }
-        if around.shutting_down {
+        if around.leaving {
             let call = self.initialized && !self.shutdown_called;
             return if call { Step::CallShutdownRequested } else { Step::Stop(StopReason::ShutDown) };
         }
@@ -123,10 +123,10 @@ mod tests {
     use super::*;
     use crate::TenureEnd;
 
-    const LIVE: Surroundings = Surroundings { phase: Phase::Live, shutting_down: false, end_is_durable: false };
+    const LIVE: Surroundings = Surroundings { phase: Phase::Live, leaving: false, end_is_durable: false };
     const PAUSED: Surroundings = Surroundings { phase: Phase::Paused { since: Mono::ZERO }, ..LIVE };
     const LOST: Surroundings = Surroundings { phase: Phase::Dead(TenureEnd::Lost), ..LIVE };
-    const STOPPING: Surroundings = Surroundings { shutting_down: true, ..LIVE };
+    const STOPPING: Surroundings = Surroundings { leaving: true, ..LIVE };
     const ENDED: Surroundings = Surroundings { end_is_durable: true, ..LIVE };
 
     fn state(initialized: bool, all_delivered: bool) -> ShardLifecycle {
@@ -150,7 +150,7 @@ mod tests {
             (finished, LOST, Step::CallLeaseLost),
             (finished, STOPPING, Step::CallShutdownRequested),
             (finished, ENDED, Step::Stop(StopReason::Ended)),
-            (finished, Surroundings { shutting_down: true, ..ENDED }, Step::Stop(StopReason::Ended)),
+            (finished, Surroundings { leaving: true, ..ENDED }, Step::Stop(StopReason::Ended)),
             (finished, Surroundings { phase: LOST.phase, ..ENDED }, Step::Stop(StopReason::Ended)),
         ];
         for (state, around, step) in cases {

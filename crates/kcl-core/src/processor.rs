@@ -59,6 +59,8 @@ pub trait ShardRecordProcessor: Send + Sync {
     /// again, with back-off, and the shard's children do not start.
     async fn shard_ended(&self);
 
-    /// The worker shuts down: the last chance to checkpoint. Called at most once; the lease is released afterwards.
+    /// The worker shuts down, or hands the lease off to another worker of this library that has fewer: the last chance to
+    /// checkpoint. Called at most once in a tenure; afterwards the lease is released or goes to the other worker, which begins
+    /// at the checkpoint. A hand-off waits for this call, and for the one before it, no longer than `hand_off_timeout`.
     async fn shutdown_requested(&self);
 }

@@ -1,3 +1,4 @@
+mod moves;
 mod pacing;
 mod reading;
 mod share;
@@ -8,7 +9,8 @@ use std::time::Duration;
 use rand::seq::SliceRandom;
 use rand::{Rng, RngExt};
 
-use crate::{Expectation, Lease, LeaseKey, LeaseWrite, Standing, TenureToken, WorkerId};
+use crate::{Change, Expectation, Field, Lease, LeaseKey, LeaseWrite, Standing, TenureToken, WorkerId};
+use moves::plan_moves;
 pub use pacing::{NextRound, TakePacing};
 pub use reading::ReadPacing;
 use share::{Counts, share, share_left_over};
@@ -26,8 +28,10 @@ pub struct TakeInput<'a> {
     pub avoid: &'a BTreeSet<LeaseKey>,
     /// The most leases that this worker may hold.
     pub max_leases: usize,
-    /// The most leases that are taken from live owners in one round.
+    /// The most leases that are taken from live owners in one round. What is asked for does not count.
     pub leases_to_acquire: usize,
+    /// Whether this worker asks owners for their leases, where they hand them off, and hands its own off when it is asked.
+    pub hand_off: bool,
     /// For how long a lease must not have been renewed to be free.
     pub failover: Duration,
     /// Whether no worker has come or gone for some scans: [`TakePacing::is_settled`].
@@ -51,7 +55,12 @@ impl PlannedTake {
     pub fn again(&self, current: &Lease, me: &WorkerId, token: TenureToken) -> Option<Self> {
         let Expectation::Version { owner: Some(expected), .. } = self.write.expectation() else { return None };
         let same = current.is_owned_by(expected) && expected != me;
-        (self.from_live && same).then(|| Self { write: LeaseWrite::take(current, me, token), from_live: true })
+        let write = LeaseWrite::take(current, me, token).with_hand_off(self.hands_off());
+        (self.from_live && same).then_some(Self { write, from_live: true })
+    }
+
+    fn hands_off(&self) -> bool {
+        matches!(self.write.change(), Change::Update(update) if matches!(update.hands_off, Field::Set(_)))
     }
 }
 
@@ -65,11 +74,13 @@ pub struct TakePlan {
     pub reads: Vec<LeaseKey>,
     /// How many of them are from live owners.
     pub stolen: usize,
+    /// The leases to ask their owners for.
+    pub requests: Vec<Lease>,
     /// The fair share of this worker.
     pub target: usize,
-    /// How many leases this worker holds.
+    /// How many leases this worker holds, with those that it has asked for and without those that it is asked for.
     pub held: usize,
-    /// Live owners of leases besides this worker.
+    /// Live owners of leases, and those that ask for some, besides this worker.
     pub others: BTreeSet<WorkerId>,
     /// Leases that nobody holds or whose owner is gone.
     pub available: usize,
@@ -84,21 +95,25 @@ pub struct TakePlan {
 /// dealt out again without those who left it. Those that have to be read first count as free: of a dead worker's leases
 /// everybody reads those that it would take, and not all of them.
 pub fn plan_takes(input: &TakeInput<'_>, rng: &mut impl Rng) -> TakePlan {
-    let mut counts: BTreeMap<&WorkerId, usize> = BTreeMap::from([(input.me, input.held.len())]);
+    let mut counts: BTreeMap<&WorkerId, usize> = BTreeMap::from([(input.me, 0)]);
     let mut available = Vec::new();
+    let mut transferred = Vec::new();
     for &(lease, standing, age) in input.leases {
-        match lease.actual_owner() {
-            _ if input.held.contains(&lease.key) => {}
-            // A leftover under this worker's own name, until it expires.
-            Some(owner) if owner == input.me && standing == Standing::Live => {}
-            Some(owner) if standing == Standing::Live => *counts.entry(owner).or_default() += 1,
+        match lease.heir() {
+            heir if input.held.contains(&lease.key) => *counts.entry(heir.unwrap_or(input.me)).or_default() += 1,
+            Some(owner) if standing == Standing::Live => {
+                *counts.entry(owner).or_default() += 1;
+                if input.hand_off && lease.is_transferred_to(input.me) {
+                    transferred.push(lease);
+                }
+            }
             _ => available.push((lease, standing, age)),
         }
     }
     let total = input.leases.len().max(input.held.len());
     let fair = total.div_ceil(counts.len());
     let target = fair.min(input.max_leases);
-    let mine = input.held.len();
+    let mine = counts.get(input.me).copied().unwrap_or(0);
     let others = counts.keys().filter(|owner| **owner != input.me).map(|owner| (*owner).clone()).collect();
     let spillover = fair - target;
     let mut plan = TakePlan { target, held: mine, others, available: available.len(), spillover, ..TakePlan::default() };
@@ -122,12 +137,14 @@ pub fn plan_takes(input: &TakeInput<'_>, rng: &mut impl Rng) -> TakePlan {
         choose(very_old, input.max_leases.saturating_sub(mine), rng)
     };
     if is_empty {
-        steal(input, &mut counts, target, &mut plan, rng);
+        plan_moves(input, counts, &mut plan, rng);
     }
     plan.reads = chosen.iter().filter(|lease| due.contains(&lease.key)).map(|lease| lease.key.clone()).collect();
     if plan.reads.is_empty() {
-        plan.takes.extend(chosen.into_iter().map(|lease| planned(lease, input.me, false, rng)));
+        plan.takes.extend(chosen.into_iter().map(|lease| planned(input, lease, false, rng)));
     }
+    // They are this worker's already, and nobody else's.
+    plan.takes.extend(transferred.into_iter().map(|lease| planned(input, lease, false, rng)));
     plan
 }
 
@@ -141,49 +158,15 @@ fn is_left_over(&(_, standing, age): &(&Lease, Standing, Duration), failover: Du
     free_for > failover * 2 / 3
 }
 
-fn planned(lease: &Lease, me: &WorkerId, from_live: bool, rng: &mut impl Rng) -> PlannedTake {
-    PlannedTake { write: LeaseWrite::take(lease, me, TenureToken::new(rng.random())), from_live }
+fn planned(input: &TakeInput<'_>, lease: &Lease, from_live: bool, rng: &mut impl Rng) -> PlannedTake {
+    let write = LeaseWrite::take(lease, input.me, TenureToken::new(rng.random())).with_hand_off(input.hand_off);
+    PlannedTake { write, from_live }
 }
 
 fn choose<'a>(mut leases: Vec<&'a Lease>, most: usize, rng: &mut impl Rng) -> Vec<&'a Lease> {
     leases.shuffle(rng);
     leases.truncate(most);
     leases
-}
-
-/// Takes from whoever has most, while that is at least two more than this worker has.
-fn steal<'a>(
-    input: &TakeInput<'a>,
-    counts: &mut BTreeMap<&'a WorkerId, usize>,
-    target: usize,
-    plan: &mut TakePlan,
-    rng: &mut impl Rng,
-) {
-    let mut victims: BTreeMap<&WorkerId, Vec<&Lease>> = BTreeMap::new();
-    for &(lease, standing, _) in input.leases {
-        let movable = standing == Standing::Live && !input.held.contains(&lease.key) && !input.avoid.contains(&lease.key);
-        if let Some(owner) = lease.actual_owner().filter(|owner| movable && *owner != input.me) {
-            victims.entry(owner).or_default().push(lease);
-        }
-    }
-    for leases in victims.values_mut() {
-        leases.shuffle(rng);
-    }
-    while plan.stolen < input.leases_to_acquire {
-        let mine = counts.get(input.me).copied().unwrap_or(0);
-        let Some((&richest, &most)) = counts.iter().filter(|(owner, _)| **owner != input.me).max_by_key(|(_, count)| **count)
-        else {
-            return;
-        };
-        if mine >= target || most < mine + 2 {
-            return;
-        }
-        let Some(lease) = victims.get_mut(richest).and_then(Vec::pop) else { return };
-        plan.takes.push(planned(lease, input.me, true, rng));
-        plan.stolen += 1;
-        counts.insert(richest, most - 1);
-        counts.insert(input.me, mine + 1);
-    }
 }
 
 #[cfg(test)]

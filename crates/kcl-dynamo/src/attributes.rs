@@ -30,3 +30,7 @@ pub(crate) const ENTITY_TYPE_LEASE: &str = "LEASE";
 pub(crate) const LATEST_SINCE: &str = "rsLatestSince";
 /// Ours: the token of the last take by a worker of this library. Java ignores and keeps it.
 pub(crate) const TENURE: &str = "rsTenure";
+/// Ours: the worker that hands the lease off when it is asked to. Java ignores and keeps it.
+pub(crate) const HANDS_OFF: &str = "rsHandsOff";
+/// Ours: who asks the owner for the lease. Java ignores and keeps it.
+pub(crate) const REQUESTED_BY: &str = "rsRequestedBy";

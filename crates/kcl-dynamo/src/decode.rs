@@ -48,6 +48,8 @@ pub(crate) fn lease(row: &Row) -> Result<Option<Lease>, RowError> {
         checkpoint_owner: text(row, name::CHECKPOINT_OWNER)?.map(WorkerId::from),
         latest_since: whole::<i64>(row, name::LATEST_SINCE)?.map(Wall::from_unix_millis),
         tenure: whole::<u64>(row, name::TENURE)?.map(TenureToken::new),
+        hands_off: text(row, name::HANDS_OFF)?.map(WorkerId::from),
+        requested_by: text(row, name::REQUESTED_BY)?.map(WorkerId::from),
         ..Lease::new(LeaseKey::from(key), checkpoint)
     }))
 }

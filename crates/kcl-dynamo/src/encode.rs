@@ -30,11 +30,16 @@ pub(crate) fn new_row(lease: &Lease) -> Result<Row, Unstorable> {
     for (attribute, value) in checkpoint(&lease.checkpoint) {
         put(attribute, value);
     }
-    if let Some(id) = &lease.owner {
-        put(name::LEASE_OWNER, owner(id)?);
-    }
-    if let Some(id) = &lease.checkpoint_owner {
-        put(name::CHECKPOINT_OWNER, owner(id)?);
+    let workers = [
+        (name::LEASE_OWNER, &lease.owner),
+        (name::CHECKPOINT_OWNER, &lease.checkpoint_owner),
+        (name::HANDS_OFF, &lease.hands_off),
+        (name::REQUESTED_BY, &lease.requested_by),
+    ];
+    for (attribute, id) in workers {
+        if let Some(id) = id {
+            put(attribute, owner(id)?);
+        }
     }
     for (attribute, ids) in [(name::PARENTS, &lease.parents), (name::CHILDREN, &lease.children)] {
         if let Some(set) = shard_ids(ids) {

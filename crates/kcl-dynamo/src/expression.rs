@@ -54,6 +54,15 @@ impl Expressions {
             Expectation::Version { owner, counter } => {
                 format!("{} AND {}", self.counter_is(*counter), self.owner_is(owner.as_ref())?)
             }
+            Expectation::Unrequested { owner, counter } => {
+                let version = self.version(owner, *counter)?;
+                format!("{version} AND {}", self.absent(name::REQUESTED_BY))
+            }
+            Expectation::Requested { owner, counter, by } => {
+                let version = self.version(owner, *counter)?;
+                format!("{version} AND {}", self.equals(name::REQUESTED_BY, encode::text(by)))
+            }
+            Expectation::RequestedBy(by) => self.equals(name::REQUESTED_BY, encode::text(by)),
             Expectation::EndedAt { counter } => {
                 let end = encode::text(kcl_core::Checkpoint::ShardEnd.as_text());
                 format!("{} AND {}", self.counter_is(*counter), self.equals(name::CHECKPOINT, end))
@@ -66,6 +75,10 @@ impl Expressions {
                 format!("{} AND ({})", self.is_lease(), unset.join(" OR "))
             }
         })
+    }
+
+    fn version(&mut self, owner: &WorkerId, counter: LeaseCounter) -> Result<String, Unstorable> {
+        Ok(format!("{} AND {}", self.counter_is(counter), self.owner_is(Some(owner))?))
     }
 
     fn counter_is(&mut self, counter: LeaseCounter) -> String {
@@ -115,10 +128,17 @@ impl Clauses<'_> {
         if let Some(counter) = counter {
             self.set(name::LEASE_COUNTER, encode::number(counter.value()));
         }
-        match &update.owner {
-            Field::Keep => {}
-            Field::Set(owner) => self.set(name::LEASE_OWNER, encode::owner(owner)?),
-            Field::Remove => self.remove(name::LEASE_OWNER),
+        let workers = [
+            (name::LEASE_OWNER, &update.owner),
+            (name::HANDS_OFF, &update.hands_off),
+            (name::REQUESTED_BY, &update.requested_by),
+        ];
+        for (attribute, worker) in workers {
+            match worker {
+                Field::Keep => {}
+                Field::Set(worker) => self.set(attribute, encode::owner(worker)?),
+                Field::Remove => self.remove(attribute),
+            }
         }
         match update.owner_switches {
             OwnerSwitches::Keep => {}

@@ -65,17 +65,46 @@ async fn renew_take_and_release() {
     values[":leaseOwner"] = json!({ "S": "you" });
     values[":ownerSwitchesSinceCheckpoint"] = json!({ "N": "1" });
     values[":rsTenure"] = json!({ "N": "18446744073709551615" });
-    let text = "SET #leaseCounter = :leaseCounter, #leaseOwner = :leaseOwner, #rsTenure = :rsTenure REMOVE #checkpointOwner \
+    let text = "SET #leaseCounter = :leaseCounter, #leaseOwner = :leaseOwner, #rsTenure = :rsTenure \
+                REMOVE #rsHandsOff, #rsRequestedBy, #checkpointOwner \
                 ADD #ownerSwitchesSinceCheckpoint :ownerSwitchesSinceCheckpoint";
     assert_eq!(request(LeaseWrite::take(&seen(), &"you".into(), TOKEN)).await, update(MINE, text, values));
 
     let mut values = json!({ ":leaseCounterSeen": { "N": "7" }, ":leaseCounter": { "N": "8" }, ":leaseOwner": { "S": "you" } });
     values[":rsTenure"] = json!({ "N": "18446744073709551615" });
-    let text = "SET #leaseCounter = :leaseCounter, #leaseOwner = :leaseOwner, #rsTenure = :rsTenure REMOVE #checkpointOwner";
+    let text = "SET #leaseCounter = :leaseCounter, #leaseOwner = :leaseOwner, #rsTenure = :rsTenure \
+                REMOVE #rsHandsOff, #rsRequestedBy, #checkpointOwner";
     assert_eq!(request(LeaseWrite::take(&unowned(), &"you".into(), TOKEN)).await, update(NOBODYS, text, values));
 
     let text = "SET #leaseCounter = :leaseCounter REMOVE #leaseOwner";
     assert_eq!(request(LeaseWrite::release(&seen())).await, update(MINE, text, both));
+}
+
+#[tokio::test]
+async fn a_hand_off_is_asked_for_withdrawn_and_done() {
+    let (hands_off, you) = (Lease { hands_off: Some("me".into()), ..seen() }, WorkerId::from("you"));
+    let asked = Lease { requested_by: Some(you.clone()), ..hands_off.clone() };
+    let version = json!({ ":leaseCounterSeen": { "N": "7" }, ":leaseOwnerSeen": { "S": "me" } });
+
+    let mut values = version.clone();
+    values[":rsRequestedBy"] = json!({ "S": "you" });
+    let condition = format!("{MINE} AND attribute_not_exists(#rsRequestedBy)");
+    let expected = update(&condition, "SET #rsRequestedBy = :rsRequestedBy", values);
+    assert_eq!(request(LeaseWrite::request(&hands_off, &you).unwrap()).await, expected);
+
+    let values = json!({ ":rsRequestedBySeen": { "S": "you" } });
+    let expected = update("#rsRequestedBy = :rsRequestedBySeen", "REMOVE #rsRequestedBy", values);
+    assert_eq!(request(LeaseWrite::withdraw(&asked.key, &you)).await, expected);
+
+    let mut values = version.clone();
+    values[":rsRequestedBySeen"] = json!({ "S": "you" });
+    values[":leaseCounter"] = json!({ "N": "8" });
+    values[":leaseOwner"] = json!({ "S": "you" });
+    values[":ownerSwitchesSinceCheckpoint"] = json!({ "N": "1" });
+    let condition = format!("{MINE} AND #rsRequestedBy = :rsRequestedBySeen");
+    let text = "SET #leaseCounter = :leaseCounter, #leaseOwner = :leaseOwner REMOVE #rsHandsOff, #rsRequestedBy \
+                ADD #ownerSwitchesSinceCheckpoint :ownerSwitchesSinceCheckpoint";
+    assert_eq!(request(LeaseWrite::transfer(&asked, &you).unwrap()).await, update(&condition, text, values));
 }
 
 #[tokio::test]

@@ -30,7 +30,8 @@ pub(crate) struct ConsumerStart {
     pub(crate) cell: Arc<LeaseCell>,
     pub(crate) lease: Lease,
     pub(crate) commands: mpsc::Sender<Command>,
-    pub(crate) shutdown: CancellationToken,
+    /// Cancelled when the worker shuts down or the lease is handed off.
+    pub(crate) leave: CancellationToken,
 }
 
 /// Runs the driver to its end and leaves behind how it ended; if nothing is left behind, the task is gone.
@@ -46,7 +47,7 @@ struct Consumer {
     cell: Arc<LeaseCell>,
     info: LeaseInfo,
     commands: mpsc::Sender<Command>,
-    shutdown: CancellationToken,
+    leave: CancellationToken,
     phases: watch::Receiver<Phase>,
     lifecycle: ShardLifecycle,
     processor: Option<Box<dyn ShardRecordProcessor>>,
@@ -67,7 +68,7 @@ struct Consumer {
 
 impl Consumer {
     fn new(start: ConsumerStart) -> Self {
-        let ConsumerStart { parts, tenancy, cell, lease, commands, shutdown } = start;
+        let ConsumerStart { parts, tenancy, cell, lease, commands, leave } = start;
         let info =
             LeaseInfo::new(parts.config.stream.clone(), lease.key.clone(), lease.checkpoint.clone(), lease.pending.clone());
         let retry = parts.config.poll_interval;
@@ -89,7 +90,7 @@ impl Consumer {
             tenancy,
             cell,
             commands,
-            shutdown,
+            leave,
         }
     }
 
@@ -100,7 +101,7 @@ impl Consumer {
     fn surroundings(&mut self) -> Surroundings {
         Surroundings {
             phase: if self.abandoned { Phase::Dead(TenureEnd::Lost) } else { *self.phases.borrow_and_update() },
-            shutting_down: self.shutdown.is_cancelled(),
+            leaving: self.leave.is_cancelled(),
             end_is_durable: self.cell.end_is_durable(),
         }
     }
@@ -114,7 +115,7 @@ impl Consumer {
                 Step::CallShardEnded => self.call_shard_ended().await,
                 Step::CallShutdownRequested => self.call_shutdown_requested().await,
                 Step::CallLeaseLost => self.call_lease_lost().await,
-                Step::Wait(until) => self.wait(until, around.shutting_down).await,
+                Step::Wait(until) => self.wait(until, around.leaving).await,
                 Step::Stop(reason) => Err(match reason {
                     StopReason::LeaseLost => ConsumerEnd::LeaseLost,
                     StopReason::Ended => ConsumerEnd::Ended,
@@ -137,8 +138,8 @@ impl Consumer {
         }
     }
 
-    /// Waits until the phase changes, the shutdown begins (unless it has), the coordinator is gone, or `until`.
-    async fn wait(&mut self, until: Option<Mono>, shutting_down: bool) -> Result<(), ConsumerEnd> {
+    /// Waits until the phase changes, the shard is to be left (unless it is), the coordinator is gone, or `until`.
+    async fn wait(&mut self, until: Option<Mono>, leaving: bool) -> Result<(), ConsumerEnd> {
         let env = Arc::clone(&self.parts.env);
         let sleep = async {
             match until {
@@ -147,10 +148,10 @@ impl Consumer {
             }
         };
         let shutdown = async {
-            if shutting_down {
+            if leaving {
                 std::future::pending::<()>().await;
             }
-            self.shutdown.cancelled().await;
+            self.leave.cancelled().await;
         };
         let alarm = race2(self.commands.closed(), race2(self.phases.changed(), race2(shutdown, sleep)));
         if matches!(alarm.await, crate::race::Either::First(())) {

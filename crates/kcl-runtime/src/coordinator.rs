@@ -4,6 +4,7 @@
 mod call;
 mod commands;
 mod creations;
+mod hand_off;
 mod health;
 mod rounds;
 mod shutdown;
@@ -17,7 +18,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
-use kcl_core::{LeaseKey, Mono, Observer, ReadPacing, RequestId, Shard};
+use kcl_core::{LeaseKey, Mono, Observer, ReadPacing, RequestId, Requests, Shard};
 use rand::RngExt;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -53,6 +54,9 @@ pub(crate) struct Coordinator {
     /// When the machine of which held lease wants to be woken.
     wake_ups: BTreeSet<(Mono, LeaseKey)>,
     takes: Takes,
+    /// The leases that this worker has asked their owners for, and the requests whose answers are awaited.
+    requests: Requests,
+    unanswered_requests: BTreeSet<LeaseKey>,
     /// How many single rows are being read, and those that wait for it.
     rows_read: usize,
     row_reads: ReadPacing,
@@ -66,7 +70,7 @@ pub(crate) struct Coordinator {
     stalls: BTreeMap<LeaseKey, u32>,
     answers_first: bool,
     creations: Creations,
-    requests: BTreeMap<RequestId, oneshot::Sender<Result<(), kcl_core::CheckpointError>>>,
+    callers: BTreeMap<RequestId, oneshot::Sender<Result<(), kcl_core::CheckpointError>>>,
     listing: Option<(Mono, Vec<Shard>)>,
     listing_since: Option<Mono>,
     sync_wanted: bool,
@@ -108,6 +112,8 @@ impl Coordinator {
             aversions: Aversions::default(),
             wake_ups: BTreeSet::new(),
             takes: Takes::default(),
+            requests: Requests::new(parts.me.clone(), parts.timing, parts.config.hand_off_timeout),
+            unanswered_requests: BTreeSet::new(),
             rows_read: 0,
             row_reads: ReadPacing::new(parts.timing.renew),
             rows_to_read: VecDeque::new(),
@@ -117,7 +123,7 @@ impl Coordinator {
             stalls: BTreeMap::new(),
             answers_first: true,
             creations: Creations::default(),
-            requests: BTreeMap::new(),
+            callers: BTreeMap::new(),
             listing: Some((now, listing)),
             listing_since: None,
             sync_wanted: true,
@@ -191,7 +197,8 @@ impl Coordinator {
         let tenures = self.wake_ups.first().map(|(at, _)| *at);
         let shutdown = self.shutdown.as_ref().map(|shutdown| shutdown.deadline);
         let creations = self.creations.next_send();
-        [scan, periodic, observer, tenures, shutdown, creations].into_iter().flatten().min().unwrap_or(far).min(far)
+        let requests = if self.is_shutting_down() { None } else { self.requests.deadline() };
+        [scan, periodic, observer, tenures, shutdown, creations, requests].into_iter().flatten().min().unwrap_or(far).min(far)
     }
 
     fn fire_timers(&mut self) {
@@ -205,6 +212,8 @@ impl Coordinator {
             self.next_gates = now + self.parts.timing.failover / 10;
             self.start_drivers(now);
         }
+        let asked_for = self.requests.due(now);
+        self.read_rows(asked_for);
         let tenures = &self.tenures;
         let is_held = |key: &LeaseKey| tenures.get(key).is_some_and(|tenure| !tenure.is_dead());
         // A round decides which of them to read.

@@ -29,6 +29,7 @@ mod s15_callbacks;
 mod s16_duplicates;
 mod s17_key_order;
 mod s18_memory;
+mod s19_after_transfer;
 mod shelf;
 #[cfg(test)]
 mod timed_log;
@@ -101,6 +102,7 @@ const ORACLES: &[(&str, Oracle)] = &[
     ("S16", s16_duplicates::check),
     ("S17", s17_key_order::check),
     ("S18", s18_memory::check),
+    ("S19", s19_after_transfer::check),
     ("V1", v01_owned_and_read::check),
     ("V2", v02_progress::check),
     ("V2", v02_stall_named::check),

@@ -137,6 +137,13 @@ impl ConsumerBuilder {
         self
     }
 
+    /// How long a processor may take to finish when its lease moves to another worker. Default 30 s; zero: leases move at once,
+    /// without a last checkpoint, as between Java workers of KCL 2.x.
+    pub const fn hand_off_timeout(mut self, timeout: Duration) -> Self {
+        self.config.hand_off_timeout = timeout;
+        self
+    }
+
     /// How long `start` tries to reach the services. Default 10 s.
     pub const fn start_timeout(mut self, timeout: Duration) -> Self {
         self.config.start_timeout = timeout;

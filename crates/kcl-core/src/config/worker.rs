@@ -48,6 +48,10 @@ pub struct WorkerConfig {
     pub on_panic: OnPanic,
     /// How long a shutdown waits for processors before it goes on without them (no KCL option). Default 30 s.
     pub shutdown_timeout: Duration,
+    /// How long a processor may take to finish when its lease moves to another worker of this library (KCL:
+    /// `gracefulLeaseHandoffTimeoutMillis`). Default 30 s; zero turns hand-offs off: leases then move as between Java workers
+    /// of KCL 2.x, without a last checkpoint. Different values in a fleet do no harm.
+    pub hand_off_timeout: Duration,
     /// How long `start` tries to reach the services before it gives up (no KCL option). Default 10 s.
     pub start_timeout: Duration,
 }
@@ -80,6 +84,7 @@ impl WorkerConfig {
             max_records_per_call: 10_000,
             on_panic: OnPanic::Retry,
             shutdown_timeout: Duration::from_secs(30),
+            hand_off_timeout: Duration::from_secs(30),
             start_timeout: Duration::from_secs(10),
         }
     }
@@ -129,6 +134,7 @@ impl WorkerConfig {
             ("shard_sync_interval", self.shard_sync_interval, Duration::from_secs(1), "1 s to 1 day"),
             ("lease_cleanup_interval", self.lease_cleanup_interval, Duration::from_secs(1), "1 s to 1 day"),
             ("shutdown_timeout", self.shutdown_timeout, Duration::ZERO, "at most 1 day"),
+            ("hand_off_timeout", self.hand_off_timeout, Duration::ZERO, "at most 1 day"),
             ("start_timeout", self.start_timeout, Duration::from_millis(100), "100 ms to 1 day"),
         ];
         for (setting, value, least, accepted) in times {

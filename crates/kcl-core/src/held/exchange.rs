@@ -1,5 +1,7 @@
+use std::time::Duration;
+
 use super::queue::{RequestId, RowChange};
-use crate::{Lease, LeaseWrite, Mono};
+use crate::{Lease, LeaseWrite, Mono, WorkerId};
 
 /// How a write of this tenure was answered, as far as the protocol cares.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -25,6 +27,9 @@ pub enum HeldInput {
     ChangeRequested(RowChange, Option<RequestId>),
     /// The lease is to be given up once everything requested is written.
     ReleaseRequested,
+    /// The lease is handed off to whoever asks for it once it is given up, which is to be requested within this time. If it is not,
+    /// it is given up at once, as if it were abandoned: a call that never returns must not keep the shard from everybody.
+    HandOff(Duration),
     /// The lease is to be given up at once and nothing more is to be stored: the application's code has failed.
     Abandoned,
     /// Write number `0` was answered.
@@ -42,6 +47,8 @@ pub enum HeldAction {
     Read,
     /// Tell whoever asked.
     Answer(RequestId, ChangeOutcome),
+    /// Another worker asks for the lease: hand it off, or decline.
+    Asked(WorkerId),
     /// Whether callbacks may begin has changed.
     PhaseChanged(Phase),
 }
@@ -64,6 +71,8 @@ pub enum TenureEnd {
     Lost,
     /// This worker gave it up.
     Released,
+    /// This worker handed it off to another that had asked for it.
+    HandedOff,
     /// This worker deleted the finished row.
     Deleted,
 }

@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
 
-use crate::{Checkpoint, Lease, LeaseWrite, PendingCheckpoint, ShardId};
+use crate::{Checkpoint, Lease, LeaseWrite, PendingCheckpoint, ShardId, WorkerId};
 
 /// Whoever asked for a change and waits for its outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,6 +15,8 @@ pub enum RowChange {
     Prepare(PendingCheckpoint),
     /// Store the children.
     Describe(Vec<ShardId>),
+    /// Decline what this worker asked for.
+    Decline(WorkerId),
     /// Delete the finished row.
     Delete,
 }
@@ -25,6 +27,7 @@ impl RowChange {
             Self::Checkpoint(checkpoint) => LeaseWrite::checkpoint(lease, checkpoint.clone()),
             Self::Prepare(pending) => LeaseWrite::prepare_checkpoint(lease, pending.clone()),
             Self::Describe(children) => LeaseWrite::describe_children(&lease.key, children.clone()),
+            Self::Decline(worker) => LeaseWrite::withdraw(&lease.key, worker),
             Self::Delete => LeaseWrite::delete(lease),
         }
     }
@@ -38,6 +41,7 @@ impl RowChange {
             }
             Self::Prepare(pending) => row.checkpoint > pending.checkpoint || row.pending.as_ref() == Some(pending),
             Self::Describe(_) => !row.children.is_empty(),
+            Self::Decline(worker) => row.requested_by.as_ref() != Some(worker),
             Self::Delete => false,
         }
     }

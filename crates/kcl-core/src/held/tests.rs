@@ -1,3 +1,5 @@
+mod hand_off;
+
 use std::collections::BTreeMap;
 
 use super::*;
@@ -12,6 +14,7 @@ struct Script {
     answers: Vec<(RequestId, ChangeOutcome)>,
     reads: usize,
     last: u64,
+    asked: Vec<WorkerId>,
 }
 
 const FAILOVER: Duration = Duration::from_secs(10);
@@ -28,7 +31,8 @@ impl Script {
         row.tenure = Some(TenureToken::new(1));
         let timing = LeaseTiming::from_failover(FAILOVER);
         let held = HeldLease::new(HoldId(1), "me".into(), timing, row.clone(), Mono::ZERO);
-        Self { held, row: Some(row), now: Mono::ZERO, sent: BTreeMap::new(), answers: Vec::new(), reads: 0, last: 0 }
+        let (sent, answers, asked) = (BTreeMap::new(), Vec::new(), Vec::new());
+        Self { held, row: Some(row), now: Mono::ZERO, sent, answers, reads: 0, last: 0, asked }
     }
 
     fn input(&mut self, input: HeldInput) -> &mut Self {
@@ -41,6 +45,7 @@ impl Script {
                 }
                 HeldAction::Read => self.reads += 1,
                 HeldAction::Answer(request, outcome) => self.answers.push((request, outcome)),
+                HeldAction::Asked(worker) => self.asked.push(worker),
                 HeldAction::PhaseChanged(_) => {}
             }
         }

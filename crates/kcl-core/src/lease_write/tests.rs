@@ -7,6 +7,7 @@ fn row() -> Lease {
     row.counter = LeaseCounter::new(7);
     row.owner_switches = 2;
     row.tenure = Some(token(4));
+    row.hands_off = Some("me".into());
     row
 }
 
@@ -126,4 +127,73 @@ fn what_each_verb_changes() {
     let checkpointed = after(&LeaseWrite::checkpoint(&row(), at(9)));
     assert_eq!((checkpointed.checkpoint, checkpointed.owner_switches), (at(9), 0));
     assert_eq!(after(&LeaseWrite::release(&row())).owner, None);
+}
+
+#[test]
+fn a_request_is_made_once_and_leaves_the_version() {
+    let request = LeaseWrite::request(&row(), &"other".into()).unwrap();
+    let asked = request.apply(Some(&row())).unwrap().unwrap();
+    assert_eq!(asked, Lease { requested_by: Some("other".into()), ..row() });
+    assert!(request.explains(Some(&asked)) && !request.explains(Some(&row())));
+    assert_eq!(request.counter_after(), None);
+    assert_eq!(request.apply(Some(&asked)), Err(NotAsExpected), "somebody asks already");
+    let renewed = LeaseWrite::renew(&row()).apply(Some(&row())).unwrap().unwrap();
+    assert_eq!(request.apply(Some(&renewed)), Err(NotAsExpected), "another version");
+    assert_eq!(asked.heir(), Some(&"other".into()));
+    assert!(LeaseWrite::renew(&row()).apply(Some(&asked)).is_ok(), "the owner is not disturbed");
+}
+
+#[test]
+fn only_owners_that_hand_off_are_asked() {
+    let me = WorkerId::from("me");
+    let cases = [
+        (row(), "other", true),
+        (row(), "me", false),
+        (Lease { hands_off: None, ..row() }, "other", false),
+        // A Java worker took it from one that hands off.
+        (Lease { owner: Some("java".into()), ..row() }, "other", false),
+        (Lease { owner: None, ..row() }, "other", false),
+        (Lease { requested_by: Some("third".into()), ..row() }, "other", false),
+        (Lease { checkpoint_owner: Some(me), ..row() }, "other", false),
+    ];
+    for (seen, by, asks) in cases {
+        assert_eq!(LeaseWrite::request(&seen, &by.into()).is_some(), asks, "{seen:?} {by}");
+    }
+    let java = Lease { owner: Some("java".into()), requested_by: Some("other".into()), ..row() };
+    assert_eq!(java.heir(), Some(&"java".into()), "what was asked of a former owner says nothing");
+}
+
+#[test]
+fn a_transfer_needs_the_request_and_leaves_a_row_that_nobody_holds_yet() {
+    let asked = Lease { requested_by: Some("other".into()), ..row() };
+    let transfer = LeaseWrite::transfer(&asked, &"other".into()).unwrap();
+    let moved = transfer.apply(Some(&asked)).unwrap().unwrap();
+    let expected =
+        Lease { owner: Some("other".into()), counter: asked.counter.next(), owner_switches: 3, hands_off: None, ..row() };
+    assert_eq!(moved, expected);
+    assert!(transfer.explains(Some(&moved)) && !transfer.explains(Some(&asked)));
+    assert_eq!(transfer.apply(Some(&row())), Err(NotAsExpected), "it was withdrawn");
+    assert!(!moved.can_be_asked_for());
+}
+
+#[test]
+fn a_withdrawal_removes_one_workers_request() {
+    let asked = Lease { requested_by: Some("other".into()), ..row() };
+    let withdraw = LeaseWrite::withdraw(&asked.key, &"other".into());
+    assert_eq!(withdraw.apply(Some(&asked)), Ok(Some(row())));
+    assert!(withdraw.explains(Some(&row())) && !withdraw.explains(Some(&asked)));
+    let third = Lease { requested_by: Some("third".into()), ..row() };
+    assert_eq!(withdraw.apply(Some(&third)), Err(NotAsExpected));
+}
+
+#[test]
+fn a_take_removes_the_request_and_says_whether_it_will_be_handed_off() {
+    let asked = Lease { requested_by: Some("third".into()), ..row() };
+    for (hands_off, said) in [(true, Some("other".into())), (false, None)] {
+        let take = LeaseWrite::take(&asked, &"other".into(), token(5)).with_hand_off(hands_off);
+        let taken = take.apply(Some(&asked)).unwrap().unwrap();
+        assert_eq!((taken.hands_off.clone(), taken.requested_by.clone()), (said, None));
+        let asked_again = Lease { requested_by: Some("third".into()), ..taken };
+        assert!(take.explains(Some(&asked_again)), "asked for right after it was taken");
+    }
 }

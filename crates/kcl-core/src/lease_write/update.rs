@@ -11,6 +11,25 @@ pub enum Field<T> {
     Remove,
 }
 
+impl<T: Clone + PartialEq> Field<T> {
+    fn apply_to(&self, stored: &mut Option<T>) {
+        match self {
+            Self::Keep => {}
+            Self::Set(value) => *stored = Some(value.clone()),
+            Self::Remove => *stored = None,
+        }
+    }
+
+    /// Whether the attribute may be `stored` after the write.
+    pub(super) fn is_shown_by(&self, stored: Option<&T>) -> bool {
+        match self {
+            Self::Keep => true,
+            Self::Set(value) => stored == Some(value),
+            Self::Remove => stored.is_none(),
+        }
+    }
+}
+
 /// What a write does to the count of owner switches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum OwnerSwitches {
@@ -43,6 +62,10 @@ pub struct Update {
     pub hash_range: Option<HashKeyRange>,
     /// The token of a take.
     pub tenure: Option<TenureToken>,
+    /// The worker that hands the lease off when it is asked to.
+    pub hands_off: Field<WorkerId>,
+    /// Who asks for the lease.
+    pub requested_by: Field<WorkerId>,
 }
 
 impl Update {
@@ -56,6 +79,8 @@ impl Update {
         children: None,
         hash_range: None,
         tenure: None,
+        hands_off: Field::Keep,
+        requested_by: Field::Keep,
     };
     pub(super) const HEARTBEAT: Self = Self { add_one: true, ..Self::NOTHING };
 }
@@ -66,11 +91,10 @@ impl Update {
         if self.add_one {
             after.counter = row.counter.next();
         }
-        match &self.owner {
-            Field::Keep => {}
-            Field::Set(owner) => after.owner = Some(owner.clone()),
-            Field::Remove => after.owner = None,
-        }
+        self.owner.apply_to(&mut after.owner);
+        self.hands_off.apply_to(&mut after.hands_off);
+        self.requested_by.apply_to(&mut after.requested_by);
+        self.pending.apply_to(&mut after.pending);
         match self.owner_switches {
             OwnerSwitches::Keep => {}
             OwnerSwitches::AddOne => after.owner_switches = row.owner_switches.saturating_add(1),
@@ -78,11 +102,6 @@ impl Update {
         }
         if let Some(checkpoint) = &self.checkpoint {
             after.checkpoint = checkpoint.clone();
-        }
-        match &self.pending {
-            Field::Keep => {}
-            Field::Set(pending) => after.pending = Some(pending.clone()),
-            Field::Remove => after.pending = None,
         }
         if self.remove_checkpoint_owner {
             after.checkpoint_owner = None;
@@ -103,11 +122,4 @@ impl Update {
         }
     }
 
-    pub(super) fn pending_is(&self, stored: Option<&PendingCheckpoint>) -> bool {
-        match &self.pending {
-            Field::Keep => true,
-            Field::Set(pending) => stored == Some(pending),
-            Field::Remove => stored.is_none(),
-        }
-    }
 }

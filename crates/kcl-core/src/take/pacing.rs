@@ -13,7 +13,8 @@ use crate::WorkerId;
 /// only disappear.
 ///
 /// To take a lease from a live owner is a move that nobody needs if it was planned with an old view: it is done only in the
-/// round that follows a scan, if this worker has gained and lost nothing since that scan began. Nor is it done right after
+/// round that follows a scan, if this worker has gained and lost nothing since that scan began. The same holds for asking for
+/// one, and who has nothing asks for one lease first, which shows it to the others, too. Nor is either done right after
 /// an owner has disappeared. Workers that are lost together disappear one after another, by as much as two scans are apart,
 /// and meanwhile what the others have taken of the first ones' leases looks like an excess.
 #[derive(Clone, Debug)]
@@ -99,7 +100,12 @@ impl TakePacing {
         }
         if !follows_scan || self.changed || self.since_loss < AFTER_LOSS {
             plan.takes.retain(|take| !take.from_live);
+            plan.requests.clear();
             plan.stolen = 0;
+        }
+        let invisible = plan.held == 0 && plan.requests.len() > 1;
+        if invisible {
+            plan.requests.truncate(1);
         }
         let mut left = self.left;
         let mut cut = false;
@@ -110,7 +116,7 @@ impl TakePacing {
             stays
         });
         self.left = left;
-        if cut && (alone || plan.held == 0) { NextRound::AfterScan } else { NextRound::AsEver }
+        if invisible || cut && (alone || plan.held == 0) { NextRound::AfterScan } else { NextRound::AsEver }
     }
 }
 
@@ -169,6 +175,17 @@ mod tests {
         plan.takes.iter_mut().for_each(|take| take.from_live = true);
         assert_eq!((pacing.admit(&mut plan), plan.takes.len()), (NextRound::AsEver, 2));
     }
+    #[test]
+    fn who_has_nothing_asks_for_one_lease_first() {
+        for (held, asked_for, next) in [(0, 1, NextRound::AfterScan), (1, 3, NextRound::AsEver)] {
+            let (mut pacing, mut plan) = (TakePacing::new(), plan(&["a"], held, 0));
+            plan.requests = vec![Lease::new("shard".into(), Checkpoint::TrimHorizon); 3];
+            assert_eq!((pacing.admit(&mut plan.clone()), plan.requests.len()), (NextRound::AsEver, 3), "not before a scan");
+            pacing.scanned();
+            assert_eq!((pacing.admit(&mut plan), plan.requests.len()), (next, asked_for));
+        }
+    }
+
     #[test]
     fn when_leases_of_live_owners_are_taken() {
         // What happens, in order: a scan begins `(`, ends `)`, this worker gains or loses a lease `!`, and a round `r` that is

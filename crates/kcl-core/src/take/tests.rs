@@ -11,17 +11,31 @@ struct Taker<'a> {
     me: &'a str,
     max_leases: usize,
     leases_to_acquire: usize,
+    hand_off: bool,
     is_settled: bool,
 }
 
 impl Taker<'_> {
-    /// What it plans that sees this table: one letter a lease, of the owner, or `.` free since this moment, `l` free for two
-    /// scans, `o` free for long, `x` expired.
+    /// What it plans that sees this table: one letter a lease, of the owner, a capital if it hands leases off, or `.` free since
+    /// this moment, `l` free for two scans, `o` free for long, `x` expired; `R` is `A` asked for by `m`, `Q` by `q`, and `T`
+    /// transferred to `m`.
     fn plan(&self, table: &str) -> TakePlan {
         let me = WorkerId::from(self.me);
         let row = |(index, letter): (usize, char)| {
             let mut lease = Lease::new(LeaseKey::new(format!("shard-{index}")), Checkpoint::TrimHorizon);
-            lease.owner = (!".lo".contains(letter)).then(|| WorkerId::new(letter.to_string()));
+            let owner = match letter {
+                'R' | 'Q' => 'a',
+                'T' => 'm',
+                other => other.to_ascii_lowercase(),
+            };
+            lease.owner = (!".lo".contains(letter)).then(|| WorkerId::new(owner.to_string()));
+            lease.tenure = Some(TenureToken::new(1));
+            lease.hands_off = lease.owner.clone().filter(|_| letter.is_ascii_uppercase() && letter != 'T');
+            lease.requested_by = match letter {
+                'R' => Some("m".into()),
+                'Q' => Some("q".into()),
+                _ => None,
+            };
             let (standing, age) = match letter {
                 '.' => (Standing::Unowned, Duration::ZERO),
                 'l' => (Standing::Unowned, FAILOVER),
@@ -29,11 +43,12 @@ impl Taker<'_> {
                 'x' => (Standing::Expired, FAILOVER),
                 _ => (Standing::Live, Duration::ZERO),
             };
-            (lease, standing, age)
+            (lease, standing, age, letter)
         };
         let rows: Vec<_> = table.chars().enumerate().map(row).collect();
-        let leases: Vec<_> = rows.iter().map(|(lease, standing, age)| (lease, *standing, *age)).collect();
-        let held = rows.iter().filter(|(lease, ..)| lease.is_owned_by(&me)).map(|(lease, ..)| lease.key.clone()).collect();
+        let leases: Vec<_> = rows.iter().map(|(lease, standing, age, _)| (lease, *standing, *age)).collect();
+        let is_held = |lease: &Lease, letter: char| lease.is_owned_by(&me) && letter != 'T';
+        let held = rows.iter().filter(|(lease, .., letter)| is_held(lease, *letter)).map(|(lease, ..)| lease.key.clone()).collect();
         let input = TakeInput {
             me: &me,
             held: &held,
@@ -41,6 +56,7 @@ impl Taker<'_> {
             avoid: &BTreeSet::new(),
             max_leases: self.max_leases,
             leases_to_acquire: self.leases_to_acquire,
+            hand_off: self.hand_off,
             failover: FAILOVER,
             is_settled: self.is_settled,
         };
@@ -50,7 +66,7 @@ impl Taker<'_> {
 
 /// What the worker `m` plans while others come and go.
 fn plan(table: &str, max_leases: usize, leases_to_acquire: usize) -> TakePlan {
-    Taker { me: "m", max_leases, leases_to_acquire, is_settled: false }.plan(table)
+    Taker { me: "m", max_leases, leases_to_acquire, hand_off: true, is_settled: false }.plan(table)
 }
 
 #[test]
@@ -102,7 +118,7 @@ fn each_lease_once_and_never_my_own() {
 fn every_take_has_a_token_of_its_own() {
     let tokens = |table| -> Vec<_> {
         let takes = plan(table, 100, 100).takes.into_iter();
-        takes.map(|take| if let crate::Change::Update(update) = take.write.change() { update.tenure } else { None }).collect()
+        takes.map(|take| if let Change::Update(update) = take.write.change() { update.tenure } else { None }).collect()
     };
     for (table, taken) in [("......", 6), ("aaaabbbbm", 2)] {
         let tokens = tokens(table);
@@ -124,6 +140,7 @@ fn a_lease_to_avoid_is_left_alone() {
         avoid: &avoid,
         max_leases: 9,
         leases_to_acquire: 1,
+        hand_off: true,
         failover: FAILOVER,
         is_settled: true,
     };
@@ -179,6 +196,7 @@ fn rows_that_are_due_are_read_before_anything_is_taken() {
             avoid: &avoid,
             max_leases,
             leases_to_acquire,
+            hand_off: true,
             failover: FAILOVER,
             is_settled: true,
         };
@@ -215,8 +233,55 @@ fn what_is_left_over_goes_to_those_who_take() {
 }
 
 fn everybody_sees(table: &str, me: &str, max_leases: usize, is_settled: bool) -> usize {
-    let takes = Taker { me, max_leases, leases_to_acquire: 1, is_settled }.plan(table).takes;
+    let takes = Taker { me, max_leases, leases_to_acquire: 1, hand_off: true, is_settled }.plan(table).takes;
     let distinct: BTreeSet<&LeaseKey> = takes.iter().map(|take| take.write.key()).collect();
     assert_eq!(distinct.len(), takes.len(), "{table}: each lease once");
     takes.len()
+}
+
+#[test]
+fn owners_that_hand_off_are_asked() {
+    // (table, leases_to_acquire, hand_off) -> (asked for, stolen, taken in all)
+    let cases = [
+        ("AAAA", 1, true, 2, 0, 0, "as many as make it even, whatever leases_to_acquire says"),
+        ("AAAA", 1, false, 0, 1, 1, "not by a worker that does not ask"),
+        ("aaaa", 1, true, 0, 1, 1, "nor from one that does not hand off"),
+        ("aaAA", 9, true, 2, 0, 0, "asked for where that is possible"),
+        ("aaaaaA", 1, true, 1, 1, 1, "and taken where it is not"),
+        ("RAAA", 1, true, 1, 0, 0, "what is asked for already counts"),
+        ("RRAA", 1, true, 0, 0, 0, "and is enough"),
+        ("QQAA", 1, true, 0, 0, 0, "so does what somebody else asks for"),
+        ("QAAAAA", 1, true, 2, 0, 0, "who is another worker"),
+        ("Tm", 1, true, 0, 0, 1, "what was transferred is taken"),
+        ("Tmmm", 1, true, 0, 0, 1, "whatever the share"),
+        ("Tm", 1, false, 0, 0, 0, "but is not known to one that does not ask"),
+        ("RAAA.", 1, true, 0, 0, 1, "nothing is asked for in a round with free leases"),
+    ];
+    for (table, leases_to_acquire, hand_off, asked_for, stolen, taken, why) in cases {
+        let plan = Taker { me: "m", max_leases: 9, leases_to_acquire, hand_off, is_settled: false }.plan(table);
+        assert_eq!((plan.requests.len(), plan.stolen, plan.takes.len()), (asked_for, stolen, taken), "{table:?}: {why}");
+    }
+}
+
+#[test]
+fn the_last_lease_above_the_share_waits_for_those_who_have_less() {
+    // Twelve leases, four workers, three each. `m` has three; `b` has none yet.
+    for (is_settled, table, asked_for) in
+        [(false, "AAAAAAAAAmmm", 0), (false, "AAAAAAAAQmmm", 0), (true, "AAAAAAAAQmmm", 1), (false, "AAAAAAbbbmmm", 1)]
+    {
+        let plan = Taker { me: "m", max_leases: 9, leases_to_acquire: 1, hand_off: true, is_settled }.plan(table);
+        assert_eq!(plan.requests.len(), asked_for, "{table} {is_settled}");
+    }
+}
+
+#[test]
+fn no_more_is_asked_for_at_a_time_than_can_be_watched() {
+    assert_eq!(plan(&"A".repeat(200), usize::MAX, 1).requests.len(), 32);
+    assert_eq!(plan(&format!("{}{}", "R".repeat(30), "A".repeat(170)), usize::MAX, 1).requests.len(), 2);
+}
+
+#[test]
+fn what_is_left_of_the_own_leases_counts_as_asked_for() {
+    let plan = Taker { me: "a", max_leases: 9, leases_to_acquire: 1, hand_off: true, is_settled: false }.plan("QQAA");
+    assert_eq!((plan.held, plan.others.len(), plan.requests.len()), (2, 1, 0));
 }

@@ -27,7 +27,7 @@ impl Consumer {
             return Ok(());
         }
         // Given up when the phase changes or the shutdown begins: asking again does no harm.
-        let interrupted = race2(self.phases.changed(), self.shutdown.cancelled());
+        let interrupted = race2(self.phases.changed(), self.leave.cancelled());
         if matches!(race2(interrupted, created).await, Either::Second(Ok(()))) {
             self.cell.reach_end();
             self.lifecycle.all_delivered();

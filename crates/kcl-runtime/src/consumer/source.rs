@@ -67,7 +67,7 @@ impl Consumer {
                 };
                 reader.next().await
             };
-            let interrupted = race2(self.phases.changed(), self.shutdown.cancelled());
+            let interrupted = race2(self.phases.changed(), self.leave.cancelled());
             match race2(interrupted, within(&*parts.env, CALL_LIMIT, call)).await {
                 Either::First(_) => return Ok(()),
                 Either::Second(Some(result)) => result,
@@ -153,7 +153,7 @@ impl Consumer {
     /// Every shard; `None` if the phase changed or the shutdown began meanwhile.
     pub(super) async fn list_shards(&mut self) -> Option<Result<Vec<kcl_core::Shard>, ReadError>> {
         let call = self.parts.stream.list_shards(kcl_core::ShardFilter::All);
-        let interrupted = race2(self.phases.changed(), self.shutdown.cancelled());
+        let interrupted = race2(self.phases.changed(), self.leave.cancelled());
         match race2(interrupted, within(&*self.parts.env, CALL_LIMIT, call)).await {
             Either::First(_) => None,
             Either::Second(Some(result)) => Some(result),

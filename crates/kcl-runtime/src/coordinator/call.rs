@@ -25,6 +25,10 @@ pub(super) enum Completion {
     HeldRead { key: LeaseKey, hold: HoldId, result: Result<Option<Lease>, StoreError> },
     /// A take.
     Taken { take: PlannedTake, sent_at: Mono, retried: bool, result: Result<WriteOutcome, StoreError> },
+    /// A request for a lease of another worker.
+    Requested { write: LeaseWrite, retried: bool, result: Result<WriteOutcome, StoreError> },
+    /// What a worker that stops takes back.
+    Withdrawn { write: LeaseWrite, result: Result<WriteOutcome, StoreError> },
     /// A new row.
     Created { write: LeaseWrite, result: Result<WriteOutcome, StoreError> },
     /// The task of a shard's driver is over; how it ended, if it could say so.
@@ -124,6 +128,14 @@ impl Coordinator {
         });
     }
 
+    pub(super) fn write_request(&self, write: LeaseWrite, retried: bool) {
+        self.write(write, move |write, result| Completion::Requested { write, retried, result });
+    }
+
+    pub(super) fn write_withdrawal(&self, write: LeaseWrite) {
+        self.write(write, |write, result| Completion::Withdrawn { write, result });
+    }
+
     /// Waits for the end of a driver's task.
     pub(super) fn watch_driver(&self, key: LeaseKey, hold: HoldId, task: TaskHandle, mut ended: oneshot::Receiver<ConsumerEnd>) {
         let watch = async move {
@@ -146,6 +158,8 @@ impl Coordinator {
             }
             Completion::HeldRead { key, hold, result } => self.held_was_read(&key, hold, result),
             Completion::Taken { take, sent_at, retried, result } => self.taken(take, sent_at, retried, result),
+            Completion::Requested { write, retried, result } => self.requested(&write, retried, result),
+            Completion::Withdrawn { write, result } => self.withdrawn(&write, result),
             Completion::Created { write, result } => self.created(write, result),
             Completion::DriverEnded { key, hold, end } => self.driver_ended(&key, hold, end),
         }

@@ -3,7 +3,7 @@ use kcl_core::{
 };
 
 use super::Coordinator;
-use super::tenures::Driver;
+use super::tenures::{Driver, Tenure};
 use crate::command::{Command, ConsumerEnd, Tenancy};
 use crate::error::ConsumerError;
 
@@ -44,7 +44,9 @@ impl Coordinator {
             Some(tenure) => tenure.driver = Driver::Finished,
             None => return,
         }
+        let leaving = self.tenures.get(key).is_some_and(Tenure::is_leaving);
         match end.unwrap_or(ConsumerEnd::DriverGone) {
+            ConsumerEnd::Ended if leaving => self.input(key, HeldInput::ReleaseRequested),
             ConsumerEnd::Ended | ConsumerEnd::LeaseLost => {}
             ConsumerEnd::ShutDown => self.input(key, HeldInput::ReleaseRequested),
             ConsumerEnd::ProcessorPanicked => self.processor_panicked(key),
@@ -57,6 +59,9 @@ impl Coordinator {
             ConsumerEnd::ShardGone => {
                 self.measure(Measurement::count("ProcessTask", "UnreadShardsGone", 1.0).of_shard(&key.shard_id()));
                 self.change(key, RowChange::Checkpoint(Checkpoint::ShardEnd));
+                if leaving {
+                    self.input(key, HeldInput::ReleaseRequested);
+                }
             }
         }
         self.forget_if_over(key);

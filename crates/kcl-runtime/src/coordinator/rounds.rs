@@ -137,15 +137,16 @@ impl Coordinator {
                 return self.store_failed("get", error.into());
             }
         };
-        self.round_due = true;
         self.read_rows([]);
         self.store_answered("get");
         self.observer.see_row(now, key, row.clone());
         self.sync_row_was_read(now, key, true);
-        if let (Some((write, sent_at)), Some(row)) = (unknown_take, row)
-            && write.explains(Some(&row))
-        {
-            self.gain(row, sent_at);
+        match (unknown_take, row) {
+            (Some((write, sent_at)), Some(row)) if write.explains(Some(&row)) => {
+                self.round_due = true;
+                self.gain(row, sent_at);
+            }
+            (_, row) => self.round_due |= !self.requested_row_was_read(now, key, row.as_ref()),
         }
     }
 

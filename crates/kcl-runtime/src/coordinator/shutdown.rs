@@ -31,7 +31,11 @@ impl Coordinator {
     pub(super) fn is_finished(&self) -> bool {
         self.shutdown
             .as_ref()
-            .is_some_and(|shutdown| shutdown.stage == Stage::Over || (self.tenures.is_empty() && !self.takes.are_under_way()))
+            .is_some_and(|shutdown| shutdown.stage == Stage::Over || self.nothing_is_left())
+    }
+
+    fn nothing_is_left(&self) -> bool {
+        self.tenures.is_empty() && self.requests.is_empty() && self.unanswered_requests.is_empty() && !self.takes.are_under_way()
     }
 
     pub(super) fn begin_shutdown(&mut self) {
@@ -43,6 +47,7 @@ impl Coordinator {
         let deadline = self.now() + self.parts.config.shutdown_timeout;
         self.shutdown = Some(Shutdown { deadline, stage: Stage::Draining });
         self.takes.give_up();
+        self.withdraw_requests();
         self.stop_consumers.cancel();
         self.release_idle();
     }

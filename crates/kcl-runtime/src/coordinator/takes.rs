@@ -34,6 +34,11 @@ impl Takes {
         !self.under_way.is_empty() || !self.waiting.is_empty()
     }
 
+    /// Takes this one before anything else.
+    pub(super) fn take_now(&mut self, take: PlannedTake) {
+        self.waiting.push_front(take);
+    }
+
     /// Sends nothing more.
     pub(super) fn give_up(&mut self) {
         self.waiting.clear();
@@ -59,6 +64,7 @@ impl Coordinator {
             avoid: &avoid,
             max_leases: management.max_leases,
             leases_to_acquire: management.leases_to_acquire,
+            hand_off: self.hands_off(),
             failover: self.parts.timing.failover,
             is_settled: self.takes.pacing.is_settled(),
         };
@@ -71,13 +77,14 @@ impl Coordinator {
             self.measure(Measurement::count("TakeLeases", name, value as f64).of_worker(&self.parts.me));
         }
         let waiting = self.tenures.values().any(|tenure| matches!(tenure.driver, Driver::Waiting));
-        if waiting || plan.available > 0 || !plan.takes.is_empty() {
+        if waiting || plan.available > 0 || !plan.takes.is_empty() || !plan.requests.is_empty() {
             self.next_scan = self.next_scan.min(now + self.parts.timing.scan_while_moving);
         }
         let reads = self.row_reads.admit(now, std::mem::take(&mut plan.reads));
         self.read_rows(reads);
-        // At once by a worker that was invisible until now. One that sees nobody gives the others time to show up.
-        let pause = if plan.held == 0 { Duration::ZERO } else { self.parts.timing.failover / 10 };
+        // At once by a worker that was invisible until now and takes what is free. One that sees nobody, or asks for a lease,
+        // gives the others time to show up.
+        let pause = if plan.held == 0 && plan.requests.is_empty() { Duration::ZERO } else { self.parts.timing.failover / 10 };
         self.takes.scan_after = (self.takes.pacing.admit(&mut plan) == NextRound::AfterScan).then_some(pause);
         if plan.stolen > 0 {
             tracing::info!(
@@ -87,6 +94,7 @@ impl Coordinator {
         }
         (self.takes.applied, self.takes.rejected) = (0, 0);
         self.takes.waiting.extend(plan.takes);
+        self.send_requests(plan.requests);
         self.send_takes(now);
     }
 
@@ -96,7 +104,9 @@ impl Coordinator {
             && let Some(take) = self.takes.waiting.pop_front()
         {
             // Found out meanwhile to be held: an earlier take's answer was lost. Or its creation is under way (P3).
-            if !self.tenures.contains_key(take.write.key()) && !self.creations.is_under_way(take.write.key()) {
+            let key = take.write.key();
+            let is_taken = self.tenures.contains_key(key) || self.takes.under_way.contains(key);
+            if !is_taken && !self.creations.is_under_way(key) {
                 self.write_take(take, false);
             }
         }

@@ -12,6 +12,7 @@ use kcl_core::{
 };
 use rand::RngExt;
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 use super::Coordinator;
 use crate::cell::LeaseCell;
@@ -26,6 +27,8 @@ pub(super) struct Tenure {
     pub(super) id: HoldId,
     pub(super) since: Mono,
     pub(super) driver: Driver,
+    /// Tells the driver to finish its work: the worker shuts down, or the lease is handed off.
+    pub(super) leave: CancellationToken,
     refusal: Option<Arc<StoreError>>,
     /// When its machine wants to be woken, as entered in the coordinator's list.
     wake_at: Option<Mono>,
@@ -46,6 +49,11 @@ pub(super) enum Driver {
 impl Tenure {
     pub(super) fn is_dead(&self) -> bool {
         matches!(self.cell.phase(), Phase::Dead(_))
+    }
+
+    /// Whether it is being given up.
+    pub(super) fn is_leaving(&self) -> bool {
+        self.leave.is_cancelled()
     }
 }
 
@@ -113,8 +121,10 @@ impl Coordinator {
         let held = HeldLease::new(id, self.parts.me.clone(), self.parts.timing, lease, sent_at).with_first_renewal(first_renewal);
         let driver = if finished { Driver::Finished } else { Driver::Waiting };
         let cell = Arc::new(LeaseCell::new(held));
-        let tenure = Tenure { cell, id, since: now, driver, refusal: None, wake_at: None, ended_at: finished.then_some(now) };
+        let (leave, ended_at) = (self.stop_consumers.child_token(), finished.then_some(now));
+        let tenure = Tenure { cell, id, since: now, driver, leave, refusal: None, wake_at: None, ended_at };
         self.tenures.insert(key.clone(), tenure);
+        self.requests.over(&key);
         let input = if self.is_shutting_down() { HeldInput::ReleaseRequested } else { HeldInput::Tick };
         self.input(&key, input);
         if open && !self.is_shutting_down() {
@@ -149,11 +159,13 @@ impl Coordinator {
         let now = self.now();
         let Some(tenure) = self.tenures.get(key) else { return };
         let (cell, id) = (Arc::clone(&tenure.cell), tenure.id);
+        let mut asked = Vec::new();
         for action in cell.handle(now, input) {
             match action {
                 HeldAction::Write(number, write) => self.write_held(key.clone(), id, number, write),
                 HeldAction::Read => self.read_held(key.clone(), id),
                 HeldAction::Answer(request, outcome) => self.answer(key, request, outcome),
+                HeldAction::Asked(by) => asked.push(by),
                 HeldAction::PhaseChanged(phase) => self.phase_changed(now, key, phase),
             }
         }
@@ -162,6 +174,7 @@ impl Coordinator {
         if cell.end_is_durable() {
             self.shard_finished(key);
         }
+        asked.into_iter().for_each(|by| self.asked(key, by));
     }
 
     fn answer(&mut self, key: &LeaseKey, request: RequestId, outcome: ChangeOutcome) {
@@ -174,7 +187,7 @@ impl Coordinator {
                 Err(CheckpointError::Store(refusal.unwrap_or_else(bug)))
             }
         };
-        if let Some(reply) = self.requests.remove(&request) {
+        if let Some(reply) = self.callers.remove(&request) {
             // Whoever asked may have stopped waiting.
             let _ = reply.send(result);
         }
@@ -288,7 +301,7 @@ impl Coordinator {
     pub(super) fn request(&mut self, reply: oneshot::Sender<Result<(), CheckpointError>>) -> RequestId {
         self.last_request += 1;
         let request = RequestId(self.last_request);
-        self.requests.insert(request, reply);
+        self.callers.insert(request, reply);
         request
     }
 
@@ -337,7 +350,7 @@ impl Coordinator {
             lease: tenure.cell.lease(),
             cell: Arc::clone(&tenure.cell),
             commands: self.commands.clone(),
-            shutdown: self.stop_consumers.clone(),
+            leave: tenure.leave.clone(),
         };
         let (ended, end) = oneshot::channel();
         let task = self.parts.env.spawn(TaskClass::Work, key.as_str(), consumer::run(start, ended).boxed());

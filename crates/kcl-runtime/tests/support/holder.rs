@@ -26,7 +26,7 @@ impl Holder {
             match action {
                 HeldAction::Write(number, write) => writes.push((number, write)),
                 HeldAction::PhaseChanged(phase) => self.phases.push(phase),
-                HeldAction::Read | HeldAction::Answer(..) => {}
+                HeldAction::Read | HeldAction::Answer(..) | HeldAction::Asked(_) => {}
             }
         }
         writes

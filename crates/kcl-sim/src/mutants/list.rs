@@ -30,7 +30,7 @@ impl Known {
 }
 
 /// The list, by number.
-pub const KNOWN: [Known; 41] = [
+pub const KNOWN: [Known; 45] = [
     seam(1, "a checkpoint is stored without a condition", Mutant::CheckpointUnconditional, &["S7", "S5"], 60),
     seam(2, "a checkpoint is stored if only the owner is as expected", Mutant::CheckpointByOwner, &["S5", "S7"], 26),
     seam(3, "a take does not change the counter", Mutant::TakeKeepsCounter, &["S8"], 100),
@@ -73,7 +73,11 @@ pub const KNOWN: [Known; 41] = [
     source(37, "a merge that starts at a timestamp waits for no parent", &["S4", "S1"], 100)
         .by(Runs::Directed(directed::a_parent_removed)),
     source(38, "a take is confirmed without its token", &["S7", "S8", "S10", "S11"], 85).by(Runs::Directed(directed::two_twins)),
-    waits(39, "an owner hands records over after it sent a transfer", "the hand-off driver"),
+    source(39, "an owner hands records over after it sent a transfer", &["S19", "S16", "S10"], 30),
     waits(40, "a subscription that ended is opened again at the tip", "enhanced fan-out"),
     waits(41, "what was handed over is not given back to the budget of bytes", "prefetching within a budget"),
+    source(42, "an owner waits for ever for a call of the application to return", &["V1", "V2", "V3"], 10),
+    source(43, "who asked for a lease holds it without a take of its own", &["S3", "S7", "S10", "S11", "S15", "conform"], 60),
+    source(44, "an owner gives away whatever it is asked for", &["V4", "V3"], 10),
+    source(45, "a row that was transferred to a worker that does not wait for it is left alone", &["V1"], 3),
 ];

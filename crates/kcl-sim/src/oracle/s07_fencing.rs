@@ -12,7 +12,7 @@ pub(super) fn check(run: Run<'_>) -> Result<(), Finding> {
         let key = write.write.key();
         match write.write.verb() {
             Verb::Take => drop(holder.insert(key.clone(), (write.node, run.entries[index].at))),
-            Verb::Release | Verb::Delete => drop(holder.remove(key)),
+            Verb::Release | Verb::Transfer | Verb::Delete => drop(holder.remove(key)),
             Verb::Checkpoint | Verb::PrepareCheckpoint => {
                 let Some((node, since)) = holder.get(key) else {
                     return Err((index, format!("{:?} stored a checkpoint of {key}, which nobody holds", write.node)));

@@ -6,7 +6,8 @@ use kcl_core::Verb;
 pub(super) fn check(run: Run<'_>) -> Result<(), Finding> {
     for (index, write) in run.writes() {
         let (Some(before), Some(after)) = (&write.before, &write.after) else { continue };
-        let expected = if write.write.verb() == Verb::Describe { before.counter } else { before.counter.next() };
+        let keeps = matches!(write.write.verb(), Verb::Describe | Verb::Request | Verb::Withdraw);
+        let expected = if keeps { before.counter } else { before.counter.next() };
         if after.counter != expected {
             let verb = write.write.verb().name();
             return Err((

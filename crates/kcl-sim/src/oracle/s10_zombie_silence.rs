@@ -69,7 +69,7 @@ const DECIDED_BEFORE: Duration = Duration::from_millis(5);
 impl World<'_> {
     fn applied(&mut self, now: Duration, write: &Applied) {
         let (key, node, verb) = (write.write.key(), write.node, write.write.verb());
-        if verb == Verb::Describe {
+        if matches!(verb, Verb::Describe | Verb::Request | Verb::Withdraw) {
             return;
         }
         let since = self.since.insert(key.clone(), now).unwrap_or(now);

@@ -39,7 +39,7 @@ impl Ends {
             return Some("was sent after its worker had stopped");
         }
         let is_checkpoint = matches!(verb, Verb::Checkpoint | Verb::PrepareCheckpoint);
-        if !is_checkpoint && !matches!(verb, Verb::Renew | Verb::Release) || self.removed_by_hand.contains(key) {
+        if !is_checkpoint && !matches!(verb, Verb::Renew | Verb::Release | Verb::Transfer) || self.removed_by_hand.contains(key) {
             return None;
         }
         match self.holders.get(key) {
@@ -63,7 +63,7 @@ impl Ends {
                 self.lost.remove(&(node, key.clone()));
                 self.panicked.remove(&(node, key.clone()));
             }
-            Verb::Release | Verb::Delete => drop(self.holders.remove(key)),
+            Verb::Release | Verb::Transfer | Verb::Delete => drop(self.holders.remove(key)),
             _ => {}
         }
     }

@@ -29,6 +29,8 @@ pub(super) fn log() -> Log {
         start: StartStrategy::Oldest,
         leases_to_acquire: 1,
         mixed: false,
+        hand_off: Duration::from_secs(30),
+        mixed_hand_off: false,
         rate_ppm: 0,
         stops_in_suspend: false,
         behaviour: crate::world::Behaviour { slowest: Duration::from_secs(1), ..drawn.behaviour },
@@ -97,7 +99,23 @@ impl Log {
 
     pub(super) fn take(self, number: usize, shard: &str) -> Self {
         let take = LeaseWrite::take(&self.row(shard), &format!("w{number}").as_str().into(), kcl_core::TenureToken::new(1));
-        self.write(number, 0, take)
+        self.write(number, 0, take.with_hand_off(true))
+    }
+
+    pub(super) fn request(self, number: usize, shard: &str) -> Self {
+        match LeaseWrite::request(&self.row(shard), &format!("w{number}").as_str().into()) {
+            Some(request) => self.write(number, 0, request),
+            None => self,
+        }
+    }
+
+    /// To whoever asks, sent so many milliseconds before it is decided.
+    pub(super) fn transfer(self, number: usize, shard: &str, millis_before: u64) -> Self {
+        let row = self.row(shard);
+        match row.requested_by.as_ref().and_then(|by| LeaseWrite::transfer(&row, by)) {
+            Some(transfer) => self.write(number, millis_before, transfer),
+            None => self,
+        }
     }
 
     pub(super) fn renew(self, number: usize, shard: &str, millis_before: u64) -> Self {

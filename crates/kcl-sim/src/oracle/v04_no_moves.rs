@@ -13,7 +13,9 @@ pub(super) fn check(run: Run<'_>) -> Result<(), Finding> {
     let (quiet, end) = (run.stage(Stage::Quiet), run.stage(Stage::Shutdown));
     for (index, entry) in run.entries.iter().enumerate().take(end).skip(quiet) {
         let moved = match &entry.event {
-            Event::Write(write) => matches!(write.write.verb(), Verb::Take | Verb::Release),
+            Event::Write(write) => {
+                matches!(write.write.verb(), Verb::Take | Verb::Release | Verb::Request | Verb::Transfer)
+            }
             Event::Begin(_, call) => matches!(call, Call::Initialize(_) | Call::LeaseLost),
             _ => false,
         };
@@ -34,9 +36,12 @@ fn moved_once(run: &Run<'_>) -> Result<(), Finding> {
         match &entry.event {
             Event::Write(write) if write.applied => {
                 let (before, verb) = (write.before.as_ref().and_then(|row| row.owner.as_ref()), write.write.verb());
+                if verb == Verb::Take && ends_a_transfer(write) {
+                    continue;
+                }
                 // Whoever takes back what an earlier process of its name held has just come.
                 let same = before == write.after.as_ref().and_then(|row| row.owner.as_ref());
-                let stolen = verb == Verb::Take && !same && before.is_some_and(|owner| survivors.contains_key(owner.as_str()));
+                let stolen = matches!(verb, Verb::Take | Verb::Transfer) && !same && before.is_some_and(|owner| survivors.contains_key(owner.as_str()));
                 if stolen && !moved.insert(write.write.key()) {
                     return Err((index, format!("moved twice in one rebalancing: {entry}")));
                 }
@@ -49,6 +54,12 @@ fn moved_once(run: &Run<'_>) -> Result<(), Finding> {
         }
     }
     Ok(())
+}
+
+/// Whether a take is the second half of a move that the former owner began.
+fn ends_a_transfer(take: &Applied) -> bool {
+    let owner = take.after.as_ref().and_then(|row| row.owner.as_ref());
+    take.before.as_ref().zip(owner).is_some_and(|(row, owner)| row.is_transferred_to(owner))
 }
 
 /// Whether a row came or went, or lost its owner.

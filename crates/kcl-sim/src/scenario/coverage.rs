@@ -16,7 +16,18 @@ pub struct Coverage {
     counts: BTreeMap<String, u64>,
 }
 
-const VERBS: [Verb; 7] = [Verb::Create, Verb::Renew, Verb::Take, Verb::Checkpoint, Verb::Release, Verb::Describe, Verb::Delete];
+const VERBS: [Verb; 10] = [
+    Verb::Create,
+    Verb::Renew,
+    Verb::Take,
+    Verb::Checkpoint,
+    Verb::Release,
+    Verb::Request,
+    Verb::Withdraw,
+    Verb::Transfer,
+    Verb::Describe,
+    Verb::Delete,
+];
 
 /// What has to happen in every large set of runs, besides every fault and every verb.
 const HAPPENINGS: [&str; 16] = [

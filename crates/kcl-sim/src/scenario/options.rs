@@ -30,6 +30,10 @@ pub struct Options {
     pub leases_to_acquire: usize,
     /// Whether every other worker has other settings where the fleet may differ.
     pub mixed: bool,
+    /// How long a processor may take to finish when its lease is handed off; zero for workers that do not hand off.
+    pub hand_off: Duration,
+    /// Whether a third of the workers neither ask nor hand off.
+    pub mixed_hand_off: bool,
     /// What processors do.
     pub behaviour: Behaviour,
     /// How many of ten puts are aggregates.
@@ -93,6 +97,8 @@ impl Options {
             start,
             leases_to_acquire: usize::try_from(number(23, 1, 4)).unwrap_or(1),
             mixed: coin(24),
+            hand_off: if coin(29) && coin(30) { Duration::ZERO } else { time(29, 500, 30_000) },
+            mixed_hand_off: coin(31),
             behaviour,
             aggregates: if coin(25) { number(25, 1, 6) } else { 0 },
             rate_ppm: if coin(9) { 24_000 } else { 0 },
@@ -121,6 +127,7 @@ impl Options {
         config.poll_interval = self.poll * times;
         config.shard_sync_interval = self.sync * times;
         config.lease_cleanup_interval = self.cleanup;
+        config.hand_off_timeout = if self.mixed_hand_off && nth.is_multiple_of(3) { Duration::ZERO } else { self.hand_off };
         config.max_records_per_call = self.batch * times as usize;
         config
     }

@@ -191,6 +191,8 @@ fn calm() -> Options {
         start: StartStrategy::Oldest,
         leases_to_acquire: 1,
         mixed: false,
+        hand_off: secs(30),
+        mixed_hand_off: false,
         behaviour,
         aggregates: 0,
         rate_ppm: 0,

@@ -1,13 +1,9 @@
 //! Hand-off between our own workers: one lease, its owner, whoever wants it, and a third worker.
 //!
-//! The library does not have it yet: this is the protocol that is to be built. Rows change through the shipped
-//! [`LeaseWrite`](kcl_core::LeaseWrite) wherever it has the verb. What `kcl-core` must still provide:
-//!
-//! - `request(seen, by)`: sets the attribute `request` to `by`. It expects the version that was seen **and no request**, and
-//!   leaves the counter, so that it never disturbs the owner's writes and never reaches a later tenure.
-//! - `transfer(seen, to)`: the effect of a take by `to`, sent by the owner: new owner, counter + 1, no request.
-//! - `take` removes the request. (Java's take keeps it, as any attribute that it does not know; Java never looks at it.)
-//! - `HeldLease`: an input for "drained" and one for "drained too slowly", an action when a request is seen.
+//! Rows change through the verbs of the shipped [`LeaseWrite`](kcl_core::LeaseWrite): a request expects the version that was
+//! seen and no other request, and leaves the counter, so that it never disturbs the owner's writes and never reaches a later
+//! tenure. (A Java worker's take keeps it, as any attribute that it does not know; Java never looks at it.) What owner and
+//! target do is restated here: `HeldLease` and `Requests` of kcl-core must do no more.
 //!
 //! The rules, which the searches showed to be enough:
 //!

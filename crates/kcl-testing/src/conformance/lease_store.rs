@@ -15,6 +15,10 @@ pub use self::describe_delete::{
     delete_is_rejected_before_the_end_of_the_shard, delete_is_rejected_with_another_counter, delete_removes_a_finished_row,
     describe_children_fills_in_only_what_is_unknown, describe_hash_range_fills_in_only_what_is_unknown,
 };
+pub use self::hand_off::{
+    request_names_who_asks, request_replaces_no_other, take_ends_a_request, transfer_needs_the_request,
+    withdraw_removes_the_own_request,
+};
 pub use self::races::{concurrent_creates_have_one_winner, concurrent_takes_have_one_winner, writes_agree_with_the_reference};
 pub use self::reject::{
     a_stale_counter_is_rejected, another_owner_is_rejected, no_owner_is_not_an_owner, updates_of_an_absent_row_create_nothing,
@@ -28,6 +32,7 @@ pub use self::update::{
 
 mod create;
 mod describe_delete;
+mod hand_off;
 mod races;
 mod reject;
 mod scan;
@@ -80,6 +85,11 @@ macro_rules! lease_store_conformance {
             prepare_checkpoint_keeps_the_position
             prepare_checkpoint_replaces_the_earlier_one
             release_removes_the_owner
+            request_names_who_asks
+            request_replaces_no_other
+            withdraw_removes_the_own_request
+            transfer_needs_the_request
+            take_ends_a_request
             describe_children_fills_in_only_what_is_unknown
             describe_hash_range_fills_in_only_what_is_unknown
             delete_removes_a_finished_row
@@ -131,6 +141,8 @@ fn full(key: &str) -> Lease {
         checkpoint_owner: Some("owner-b".into()),
         latest_since: Some(Wall::from_unix_millis(1_704_067_200_123)),
         tenure: Some(TenureToken::new(1 << 63)),
+        hands_off: Some("owner-a".into()),
+        requested_by: Some("owner-d".into()),
         ..Lease::new(key.into(), Checkpoint::TrimHorizon)
     }
 }

@@ -83,6 +83,25 @@ impl Senders {
                     return found("of a version that there was not");
                 }
             }
+            (Verb::Request, Expectation::Unrequested { owner, .. }, Change::Update(update)) => {
+                if update.requested_by != Field::Set(me.clone()) || owner == me {
+                    return found("for somebody else, or of itself");
+                }
+                if expected(&Some(owner.clone())).is_none() {
+                    return found("of a version that there was not");
+                }
+            }
+            (Verb::Withdraw, Expectation::RequestedBy(by), Change::Update(_)) => {
+                let has_held = versions.iter().any(|((owner, _), version)| owner.as_ref() == Some(me) && version.by == node);
+                if by != me && !has_held {
+                    return found("that is neither its own nor made of it");
+                }
+            }
+            (Verb::Transfer, Expectation::Requested { owner, by, .. }, Change::Update(update)) => {
+                if own().is_none() || owner != me || update.owner != Field::Set(by.clone()) || by == me {
+                    return found("of a version that it did not write, or to somebody else");
+                }
+            }
             (Verb::Delete, Expectation::EndedAt { .. }, Change::Delete) => {
                 if own().is_none_or(|version| !version.checkpoint.is_shard_end()) {
                     return found("that it did not know as its own and finished");

@@ -55,6 +55,8 @@ fn options(f: &mut Formatter<'_>, options: &Options) -> fmt::Result {
     say(options.start != calm.start, is(format!("start = {start}")))?;
     let acquire = options.leases_to_acquire;
     say(acquire != calm.leases_to_acquire, is(format!("leases_to_acquire = {acquire}")))?;
+    say(options.hand_off != calm.hand_off, is(format!("hand_off = {}", time(options.hand_off))))?;
+    say(options.mixed_hand_off != calm.mixed_hand_off, is(format!("mixed_hand_off = {}", options.mixed_hand_off)))?;
     say(options.mixed != calm.mixed, is(format!("mixed = {}", options.mixed)))?;
     say(options.aggregates != calm.aggregates, is(format!("aggregates = {}", options.aggregates)))?;
     say(options.rate_ppm != calm.rate_ppm, is(format!("rate_ppm = {}", options.rate_ppm)))?;

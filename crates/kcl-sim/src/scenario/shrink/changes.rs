@@ -13,7 +13,7 @@ type Change = fn(&mut Plan);
 const SHORTEST: Duration = Duration::from_secs(5);
 
 /// In order: what makes runs shorter first. Each leaves the plan as it is once it cannot go further.
-pub(super) const ALL: [(&str, Change); 19] = [
+pub(super) const ALL: [(&str, Change); 20] = [
     ("everything twice as early", |plan| {
         let half = plan.options.chaos / 2;
         if half >= SHORTEST {
@@ -34,6 +34,7 @@ pub(super) const ALL: [(&str, Change); 19] = [
     ("quick processors", |plan| plan.options.behaviour.slowest = plan.options.behaviour.slowest.min(Duration::from_millis(5))),
     ("a checkpoint per batch", |plan| plan.options.behaviour.checkpoint_every = 1),
     ("no aggregates", |plan| plan.options.aggregates = 0),
+    ("no worker that does not hand off", |plan| plan.options.mixed_hand_off = false),
     ("settings that do not differ", |plan| plan.options.mixed = false),
     ("nobody abandoned", |plan| plan.options.abandons = false),
     ("clocks that agree", |plan| (plan.options.rate_ppm, plan.options.stops_in_suspend) = (0, false)),

@@ -35,11 +35,15 @@ impl Row {
         Self { behind: later(self.behind), ..self }
     }
 
+    /// Every worker of this library hands off: a Java worker that took the row is known by its name alone.
     fn lease(self) -> Lease {
         let position = |records: u8| ExtendedSequenceNumber::new(SequenceNumber::from(u64::from(records)), 0);
         let checkpoint = if self.checkpoint == 0 { Checkpoint::TrimHorizon } else { Checkpoint::At(position(self.checkpoint)) };
         let mut lease = Lease::new(LeaseKey::from("shard"), checkpoint);
-        lease.owner = NAMES.get(usize::from(self.owner)).map(|name| WorkerId::from(*name));
+        let name = |worker: u8| NAMES.get(usize::from(worker)).map(|name| WorkerId::from(*name));
+        lease.owner = name(self.owner);
+        lease.hands_off = name(self.owner);
+        lease.requested_by = name(self.request);
         lease.counter = LeaseCounter::new(NOW - u64::from(self.behind));
         lease
     }
@@ -81,10 +85,10 @@ pub(super) fn apply(mutant: Option<Mutant>, is_java: bool, write: Write, row: Ro
         (Some(Mutant::RequestExpectsNothing), Verb::Request) => seen = row,
         _ => {}
     }
-    if write.verb == Verb::Request {
-        let is_free = row.request == NOBODY || mutant == Some(Mutant::RequestReplaces);
-        let is_expected = (seen.owner, seen.behind) == (row.owner, row.behind) && is_free;
-        return is_expected.then_some((Row { request: write.by, ..row }, 0));
+    // What was seen of the request makes no difference, but for who asks.
+    let mut stored = row;
+    if mutant == Some(Mutant::RequestReplaces) && write.verb == Verb::Request {
+        (seen.request, stored.request) = (NOBODY, NOBODY);
     }
     let name = |worker: u8| NAMES.get(usize::from(worker)).map(|name| WorkerId::from(*name));
     let before = seen.lease();
@@ -95,22 +99,23 @@ pub(super) fn apply(mutant: Option<Mutant>, is_java: bool, write: Write, row: Ro
         }
         Verb::Release => LeaseWrite::release(&before),
         Verb::Take => LeaseWrite::take(&before, &name(write.by)?, NO_TOKEN),
-        // What it is to be: the effect of a take, sent by the owner.
-        Verb::Transfer(to, _) => LeaseWrite::take(&before, &name(to)?, NO_TOKEN),
-        Verb::Renew | Verb::Request => LeaseWrite::renew(&before),
+        Verb::Request => LeaseWrite::request(&before, &name(write.by)?)?,
+        Verb::Transfer(to, _) => LeaseWrite::transfer(&before, &name(to)?)?,
+        Verb::Renew => LeaseWrite::renew(&before),
     };
-    let after = shipped.apply(Some(&row.lease())).ok()??;
-    let keeps_request = match write.verb {
-        Verb::Take => is_java || mutant == Some(Mutant::TakeKeepsRequest),
-        Verb::Transfer(..) => false,
-        _ => true,
+    let after = shipped.apply(Some(&stored.lease())).ok()??;
+    // A Java worker's take leaves what it does not know.
+    let keeps_request = write.verb == Verb::Take && (is_java || mutant == Some(Mutant::TakeKeepsRequest));
+    let number = |name: Option<WorkerId>| {
+        let known = (0..).zip(NAMES).find(|(_, known)| name.as_ref().is_some_and(|name| name.as_str() == *known));
+        known.map_or(NOBODY, |(number, _)| number)
     };
-    let owner = (0..).zip(NAMES).find(|(_, name)| after.owner.as_ref().is_some_and(|owner| owner.as_str() == *name));
     let checkpoint = if let Verb::Checkpoint(at) = write.verb { at } else { row.checkpoint };
-    let request = if keeps_request { row.request } else { NOBODY };
+    let request = if keeps_request { row.request } else { number(after.requested_by) };
     let moved = matches!(write.verb, Verb::Take | Verb::Transfer(..));
     let stale = request != NOBODY && (row.stale || moved);
     let keeps_counter = mutant == Some(Mutant::TransferKeepsCounter) && matches!(write.verb, Verb::Transfer(..));
     let grown = if keeps_counter { 0 } else { after.counter.value() - NOW };
-    Some((Row { owner: owner.map_or(NOBODY, |(number, _)| number), checkpoint, request, stale, behind: 0 }, grown))
+    let behind = if write.verb == Verb::Request { row.behind } else { 0 };
+    Some((Row { owner: number(after.owner), checkpoint, request, stale, behind }, grown))
 }

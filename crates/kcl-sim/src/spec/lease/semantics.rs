@@ -25,6 +25,7 @@ pub(crate) fn specified(write: &LeaseWrite, row: Option<&Lease>) -> Option<Optio
             }
             return Some(Some(after));
         }
+        Verb::Request | Verb::Withdraw | Verb::Transfer => return handed_off(write, row).map(Some),
         Verb::Renew | Verb::Take | Verb::Checkpoint | Verb::PrepareCheckpoint | Verb::Release => {}
     }
     let Expectation::Version { owner, counter } = write.expectation() else { return None };
@@ -38,6 +39,8 @@ pub(crate) fn specified(write: &LeaseWrite, row: Option<&Lease>) -> Option<Optio
             after.owner_switches += u64::from(row.owner.as_ref().is_some_and(|owner| owner != taker));
             after.owner = Some(taker.clone());
             after.checkpoint_owner = None;
+            after.requested_by = None;
+            after.hands_off = (update(write)?.hands_off != Field::Remove).then(|| taker.clone());
         }
         (Verb::Checkpoint, Update { checkpoint: Some(checkpoint), .. }) => {
             after.checkpoint = checkpoint.clone();
@@ -52,11 +55,41 @@ pub(crate) fn specified(write: &LeaseWrite, row: Option<&Lease>) -> Option<Optio
     Some(Some(after))
 }
 
+/// What a store does with a write of a hand-off.
+fn handed_off(write: &LeaseWrite, row: &Lease) -> Option<Lease> {
+    let mut after = row.clone();
+    let (seen, asked_by) = match write.expectation() {
+        Expectation::Unrequested { owner, counter } => (Some((owner, counter)), None),
+        Expectation::Requested { owner, counter, by } => (Some((owner, counter)), Some(by)),
+        Expectation::RequestedBy(by) => (None, Some(by)),
+        _ => return None,
+    };
+    let is_seen = seen.is_none_or(|(owner, counter)| row.owner.as_ref() == Some(owner) && row.counter == *counter);
+    if !is_seen || row.requested_by.as_ref() != asked_by {
+        return None;
+    }
+    match (write.verb(), &update(write)?.requested_by) {
+        (Verb::Request, Field::Set(by)) if seen.is_some() => after.requested_by = Some(by.clone()),
+        (Verb::Withdraw, Field::Remove) if seen.is_none() => after.requested_by = None,
+        (Verb::Transfer, Field::Remove) if seen.is_some() => {
+            after.owner = Some(asked_by?.clone());
+            after.owner_switches += 1;
+            after.counter = LeaseCounter::new(row.counter.value() + 1);
+            (after.requested_by, after.hands_off) = (None, None);
+        }
+        _ => return None,
+    }
+    Some(after)
+}
+
 /// The counter that a write expects.
 pub(crate) const fn expected_counter(write: &LeaseWrite) -> Option<LeaseCounter> {
     match write.expectation() {
-        Expectation::Version { counter, .. } | Expectation::EndedAt { counter } => Some(*counter),
-        Expectation::Absent | Expectation::NoChildren | Expectation::NoHashRange => None,
+        Expectation::Version { counter, .. }
+        | Expectation::Unrequested { counter, .. }
+        | Expectation::Requested { counter, .. }
+        | Expectation::EndedAt { counter } => Some(*counter),
+        Expectation::Absent | Expectation::NoChildren | Expectation::NoHashRange | Expectation::RequestedBy(_) => None,
     }
 }
 
@@ -75,4 +108,5 @@ fn is_bare(update: &Update) -> bool {
         && update.checkpoint.is_none()
         && update.children.is_none()
         && update.tenure.is_none()
+        && matches!((&update.hands_off, &update.requested_by), (Field::Keep, Field::Keep))
 }

@@ -217,6 +217,8 @@ impl Tenure {
                     }
                     did.sent.push(write);
                 }
+                // Nobody asks for a lease here: the hand-off has a specification of its own.
+                HeldAction::Asked(_) => {}
                 HeldAction::Read => self.reading = Reading::Wanted,
                 HeldAction::Answer(request, outcome) => {
                     let want = Want::ALL.into_iter().find(|want| *want as u64 == request.0);

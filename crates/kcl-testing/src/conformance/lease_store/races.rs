@@ -101,11 +101,12 @@ impl Draw {
         }
         let seen = seen.unwrap_or(partial);
         let key = LeaseKey::from(key);
-        match self.below(9) {
+        match self.below(12) {
             0 => LeaseWrite::renew(&seen),
             1 | 2 => {
                 let owner = WorkerId::new(["owner-a", "owner-b"][self.below(2)]);
-                LeaseWrite::take(&seen, &owner, TenureToken::new([0, 1, u64::MAX][self.below(3)]))
+                let token = TenureToken::new([0, 1, u64::MAX][self.below(3)]);
+                LeaseWrite::take(&seen, &owner, token).with_hand_off(self.below(4) > 0)
             }
             3 => LeaseWrite::checkpoint(&seen, self.position()),
             4 => {
@@ -115,6 +116,15 @@ impl Draw {
             5 => LeaseWrite::release(&seen),
             6 => LeaseWrite::describe_children(&key, vec!["shardId-000000000008".into()]),
             7 => LeaseWrite::describe_hash_range(&key, HashKeyRange { start: 5, end: 6 }),
+            8 => LeaseWrite::withdraw(&key, &WorkerId::new(["owner-a", "owner-b"][self.below(2)])),
+            9 => {
+                let by = WorkerId::new(["owner-a", "owner-b"][self.below(2)]);
+                LeaseWrite::request(&seen, &by).unwrap_or_else(|| LeaseWrite::renew(&seen))
+            }
+            10 => {
+                let to = WorkerId::new(["owner-a", "owner-b"][self.below(2)]);
+                LeaseWrite::transfer(&seen, &to).unwrap_or_else(|| LeaseWrite::renew(&seen))
+            }
             _ => LeaseWrite::delete(&seen),
         }
     }

@@ -29,6 +29,8 @@ pub async fn take_sets_the_owner_and_ends_a_hand_over(store: &dyn LeaseStore) {
         counter: seen.counter.next(),
         checkpoint_owner: None,
         tenure: Some(TOKEN),
+        hands_off: None,
+        requested_by: None,
         ..seen.clone()
     };
     assert_eq!(applied(store, &LeaseWrite::take(&seen, &taker, TOKEN)).await, expected);
@@ -45,7 +47,8 @@ pub async fn take_from_nobody_is_no_switch(store: &dyn LeaseStore) {
 /// `take` by the owner itself, as after a restart under the same name, is no switch of owners.
 pub async fn take_from_oneself_is_no_switch(store: &dyn LeaseStore) {
     let seen = stored(store, Lease { checkpoint_owner: None, ..full("a") }).await;
-    let expected = Lease { counter: seen.counter.next(), tenure: Some(TOKEN), ..seen.clone() };
+    let expected =
+        Lease { counter: seen.counter.next(), tenure: Some(TOKEN), hands_off: None, requested_by: None, ..seen.clone() };
     assert_eq!(applied(store, &LeaseWrite::take(&seen, &"owner-a".into(), TOKEN)).await, expected);
 }
 
