@@ -94,7 +94,9 @@ impl Requests {
         let Some(asked) = self.asked.get(key) else { return RequestStep::Nothing };
         let step = match row {
             Some(row) if row.owner.is_none() || row.is_owned_by(&self.me) => RequestStep::Take,
-            Some(row) if row.owner == asked.owner && row.tenure == asked.tenure && row.requested_by.as_ref() == Some(&self.me) => {
+            Some(row)
+                if row.owner == asked.owner && row.tenure == asked.tenure && row.requested_by.as_ref() == Some(&self.me) =>
+            {
                 if now.since(asked.since) >= self.patience { RequestStep::Take } else { RequestStep::Wait }
             }
             _ => RequestStep::Nothing,

@@ -72,7 +72,7 @@ fn disorder(worker: &Worker, known: &Positions<'_>) -> Vec<String> {
             Event::Start => {
                 tenures.insert(shard, entry.position.as_ref());
             }
-            Event::Lost | Event::Ending => {
+            Event::Lost | Event::Ending | Event::Shutdown => {
                 tenures.remove(shard);
             }
             Event::Record => match (tenures.get_mut(shard), &entry.position) {
@@ -87,7 +87,7 @@ fn disorder(worker: &Worker, known: &Positions<'_>) -> Vec<String> {
                 }
                 _ => broken.push(say("a record outside of a tenure")),
             },
-            Event::Checkpoint | Event::Shutdown => {}
+            Event::Checkpoint => {}
         }
     }
     broken

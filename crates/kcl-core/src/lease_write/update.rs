@@ -121,5 +121,4 @@ impl Update {
             Field::Remove => None,
         }
     }
-
 }

@@ -48,7 +48,8 @@ impl Taker<'_> {
         let rows: Vec<_> = table.chars().enumerate().map(row).collect();
         let leases: Vec<_> = rows.iter().map(|(lease, standing, age, _)| (lease, *standing, *age)).collect();
         let is_held = |lease: &Lease, letter: char| lease.is_owned_by(&me) && letter != 'T';
-        let held = rows.iter().filter(|(lease, .., letter)| is_held(lease, *letter)).map(|(lease, ..)| lease.key.clone()).collect();
+        let held =
+            rows.iter().filter(|(lease, .., letter)| is_held(lease, *letter)).map(|(lease, ..)| lease.key.clone()).collect();
         let input = TakeInput {
             me: &me,
             held: &held,

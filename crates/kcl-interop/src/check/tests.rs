@@ -38,9 +38,11 @@ fn order_holes_and_tenures_are_judged_in_each_worker() {
     let broken = judge([], &[complete.clone(), hole]).broken;
     assert!(broken.len() == 1 && broken[0].starts_with("records were left out"), "{broken:?}");
 
-    let late = worker("w", &["3 start a 5 0 -", "4 lost a - 0 -", "5 record a 6 0 2"]);
-    let broken = judge([], &[complete, late]).broken;
-    assert!(broken.len() == 1 && broken[0].starts_with("a record outside of a tenure"), "{broken:?}");
+    for end in ["lost", "shutdown", "ending"] {
+        let late = worker("w", &["3 start a 5 0 -", &format!("4 {end} a - 0 -"), "5 record a 6 0 2"]);
+        let broken = judge([], &[complete.clone(), late]).broken;
+        assert!(broken.len() == 1 && broken[0].starts_with("a record outside of a tenure"), "{broken:?}");
+    }
 }
 
 #[test]

@@ -29,9 +29,7 @@ impl Coordinator {
     }
 
     pub(super) fn is_finished(&self) -> bool {
-        self.shutdown
-            .as_ref()
-            .is_some_and(|shutdown| shutdown.stage == Stage::Over || self.nothing_is_left())
+        self.shutdown.as_ref().is_some_and(|shutdown| shutdown.stage == Stage::Over || self.nothing_is_left())
     }
 
     fn nothing_is_left(&self) -> bool {

@@ -41,7 +41,9 @@ fn moved_once(run: &Run<'_>) -> Result<(), Finding> {
                 }
                 // Whoever takes back what an earlier process of its name held has just come.
                 let same = before == write.after.as_ref().and_then(|row| row.owner.as_ref());
-                let stolen = matches!(verb, Verb::Take | Verb::Transfer) && !same && before.is_some_and(|owner| survivors.contains_key(owner.as_str()));
+                let stolen = matches!(verb, Verb::Take | Verb::Transfer)
+                    && !same
+                    && before.is_some_and(|owner| survivors.contains_key(owner.as_str()));
                 if stolen && !moved.insert(write.write.key()) {
                     return Err((index, format!("moved twice in one rebalancing: {entry}")));
                 }
