@@ -22,7 +22,6 @@ use crate::tools::{self, Tools};
 /// If not even the services come up.
 pub fn run(options: &Options) -> Result<bool, Failure> {
     let only = options.only.as_deref().unwrap_or_default();
-    // One that is asked for by name may be one of the long run.
     let mut chosen = plays(options.short);
     chosen.retain(|play| play.name().contains(only));
     if chosen.is_empty() {
@@ -51,7 +50,7 @@ pub fn run(options: &Options) -> Result<bool, Failure> {
     Ok(fine && (skipped.is_empty() || options.allow_skip))
 }
 
-/// `interop/` in the build folder that this program is in; what an earlier run left is removed, except for what was fetched.
+/// `interop/` in the build folder that this program is in. What was fetched for earlier runs is there already.
 fn build_folder(program: &Path) -> Result<std::path::PathBuf, Failure> {
     let target = program.parent().and_then(Path::parent).ok_or_else(|| Failure::new("this program is in no build folder"))?;
     let folder = target.join("interop");
@@ -111,7 +110,9 @@ fn compare_rows(outcomes: &mut [(Play, Outcome)], stage: &Stage) {
     let tables: Vec<String> = outcomes.iter().filter_map(|(_, outcome)| Some(outcome.rows.as_ref()?.0.clone())).collect();
     for generation in Generation::ALL {
         let Some(Ok(class_path)) = stage.tools.java.get(&generation) else { continue };
-        let listing = process::output(java(class_path, "ListLeases").args(&tables).envs(stage.servers.environment()));
+        let mut list = java(class_path, "ListLeases");
+        stage.servers.lead(list.args(&tables));
+        let listing = process::output(&mut list);
         for (_, outcome) in outcomes.iter_mut().filter(|(_, outcome)| outcome.failed.is_none()) {
             let Some((table, expected)) = &outcome.rows else { continue };
             let wrong = match &listing {

@@ -18,6 +18,8 @@ pub(crate) enum Play {
     JoinAndLeave(Kind, Kind),
     /// Both run; the first is killed, and the second takes over.
     Kill(Kind, Kind),
+    /// Two of the first and one of the second share the shards; the second is killed and replaced, and one of the first leaves.
+    Three(Kind, Kind),
     /// Both run while shards are split and merged.
     Reshard(Kind, Kind),
     /// As `Reshard`, and until the rows of all finished shards are removed. Takes minutes: so long do Java workers wait.
@@ -34,6 +36,7 @@ impl Play {
     const fn roles(self) -> [Kind; 2] {
         let (Self::JoinAndLeave(one, other)
         | Self::Kill(one, other)
+        | Self::Three(one, other)
         | Self::Reshard(one, other)
         | Self::Cleanup(one, other)
         | Self::Inside(one, other)
@@ -46,6 +49,7 @@ impl Play {
         match self {
             Self::JoinAndLeave(..) => "join-and-leave",
             Self::Kill(..) => "kill",
+            Self::Three(..) => "three-workers",
             Self::Reshard(..) => "reshard",
             Self::Cleanup(..) => "cleanup",
             Self::Inside(..) => "inside-aggregate",
@@ -77,6 +81,7 @@ impl Play {
         match self {
             Self::JoinAndLeave(..) => Self::JoinAndLeave(java, java),
             Self::Kill(..) => Self::Kill(java, java),
+            Self::Three(..) => Self::Three(java, java),
             Self::Reshard(..) => Self::Reshard(java, java),
             Self::Cleanup(..) => Self::Cleanup(java, java),
             Self::Inside(..) => Self::Inside(java, java),
@@ -89,7 +94,7 @@ impl Play {
     pub(crate) async fn run(self, stage: Arc<Stage>) -> Outcome {
         let shards = match self {
             Self::JoinAndLeave(..) => 5,
-            Self::Rolling(..) => 6,
+            Self::Rolling(..) | Self::Three(..) => 6,
             _ => 4,
         };
         let mut scene = match Scene::set(stage, &self.name(), shards).await {
@@ -108,6 +113,7 @@ impl Play {
         match self {
             Self::JoinAndLeave(first, second) => membership::join_and_leave(scene, first, second).await,
             Self::Kill(victim, survivor) => membership::kill(scene, victim, survivor).await,
+            Self::Three(two, one) => membership::three(scene, two, one).await,
             Self::Rolling(from, to) => membership::rolling(scene, from, to).await,
             Self::Reshard(one, other) => reshard::reshard(scene, one, other).await,
             Self::Cleanup(one, other) => reshard::cleanup(scene, one, other).await,
@@ -139,6 +145,7 @@ pub(crate) fn plays(short: bool) -> Vec<Play> {
     for java in [v2, v3] {
         let mixed = [
             Play::Rolling(java, rust),
+            Play::Three(rust, java),
             Play::Table(java, rust),
             Play::Reshard(java, rust),
             Play::JoinAndLeave(java, rust),

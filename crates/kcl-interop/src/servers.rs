@@ -54,16 +54,25 @@ impl Servers {
         Ok(Self { kinesis, kinesis_url, dynamodb_url, cloudwatch_url, runtime: Some(runtime) })
     }
 
-    /// The variables that lead a worker to the services.
-    pub(crate) fn environment(&self) -> [(&'static str, &str); 6] {
-        [
-            ("AWS_ENDPOINT_URL_KINESIS", &self.kinesis_url),
-            ("AWS_ENDPOINT_URL_DYNAMODB", &self.dynamodb_url),
-            ("AWS_ENDPOINT_URL_CLOUDWATCH", &self.cloudwatch_url),
-            ("AWS_ACCESS_KEY_ID", CREDENTIAL),
-            ("AWS_SECRET_ACCESS_KEY", CREDENTIAL),
-            ("AWS_REGION", REGION),
-        ]
+    /// Leads a program to the services, and takes out what would lead it elsewhere.
+    pub(crate) fn lead(&self, program: &mut Command) {
+        const FOREIGN: [&str; 8] = [
+            "AWS_PROFILE",
+            "AWS_SESSION_TOKEN",
+            "HTTP_PROXY",
+            "HTTPS_PROXY",
+            "http_proxy",
+            "https_proxy",
+            "ALL_PROXY",
+            "all_proxy",
+        ];
+        for variable in FOREIGN {
+            program.env_remove(variable);
+        }
+        program.env("AWS_ENDPOINT_URL_KINESIS", &self.kinesis_url);
+        program.env("AWS_ENDPOINT_URL_DYNAMODB", &self.dynamodb_url);
+        program.env("AWS_ENDPOINT_URL_CLOUDWATCH", &self.cloudwatch_url);
+        program.env("AWS_ACCESS_KEY_ID", CREDENTIAL).env("AWS_SECRET_ACCESS_KEY", CREDENTIAL).env("AWS_REGION", REGION);
     }
 
     /// A client of Kinesis.

@@ -36,6 +36,28 @@ pub(super) async fn kill(scene: &mut Scene, victim: Kind, survivor: Kind) -> Res
     scene.drain().await
 }
 
+/// Workers of ours hand leases to each other while a worker that knows nothing of it takes part.
+pub(super) async fn three(scene: &mut Scene, two: Kind, one: Kind) -> Result<(), Failure> {
+    prepare(scene, two).await?;
+    let first = scene.start(two)?;
+    let between = scene.start(one)?;
+    scene.balanced(&[&first, &between]).await?;
+    scene.works(&between).await?;
+    let second = scene.start(two)?;
+    scene.balanced(&[&first, &between, &second]).await?;
+    scene.works(&second).await?;
+    scene.kill(&between)?;
+    scene.balanced(&[&first, &second]).await?;
+    let again = scene.start(one)?;
+    scene.balanced(&[&first, &again, &second]).await?;
+    scene.works(&again).await?;
+    scene.stop(&first).await?;
+    released(scene, two, &first).await?;
+    scene.balanced(&[&again, &second]).await?;
+    scene.more_records(AFTER).await?;
+    scene.drain().await
+}
+
 pub(super) async fn rolling(scene: &mut Scene, from: Kind, to: Kind) -> Result<(), Failure> {
     prepare(scene, from).await?;
     let old = [scene.start(from)?, scene.start(from)?];

@@ -32,7 +32,7 @@ impl Scene {
         };
         command.args(["--stream", &self.stream, "--table", &self.table, "--worker", &name]);
         command.args(["--failover-millis", &FAILOVER_MILLIS.to_string()]).arg("--file").arg(&journal).args(options);
-        command.envs(self.stage.servers.environment());
+        self.stage.servers.lead(&mut command);
         let process = Some(Process::start(&mut command, &log)?);
         self.members.push(Member { name: name.clone(), kind, process, journal, log });
         Ok(name)
