@@ -43,7 +43,7 @@ public final class InteropWorker {
             // What it yields is false at times although every processor was told and has ended: the worker's end counts.
             scheduler.startGracefulShutdown().get(15, TimeUnit.SECONDS);
         } catch (TimeoutException finished) {
-            // A worker that holds the lease of a finished shard that another one read waits for it in vain.
+            // 2.5.8: a worker that holds the lease of a finished shard waits for it in vain.
             scheduler.shutdown();
         }
         worker.join(30_000);
