@@ -194,7 +194,7 @@ fn lineage(name: &str) {
     let pass = |n: usize| {
         let (leases, shards) = (ended(n), resharded(n));
         let held: Vec<&Lease> = leases.iter().filter(|lease| lease.checkpoint.is_shard_end()).collect();
-        time(|| (), |()| plan_cleanup(held.iter().copied(), &Lineage::new(&leases, Some(&shards))).delete.len())
+        time(|| (), |()| plan_cleanup(held.iter().copied(), &Lineage::new(&leases, Some(&shards)), |_| false).delete.len())
     };
     row(name, "a third is finished", pass);
     let gates = |n: usize| {
@@ -203,7 +203,7 @@ fn lineage(name: &str) {
             || (),
             |()| {
                 let lineage = Lineage::new(&leases, Some(&shards));
-                leases.iter().filter(|lease| lineage.gate(lease) == kcl_core::Gate::Open).count()
+                leases.iter().filter(|lease| lineage.gate(lease, |_| false) == kcl_core::Gate::Open).count()
             },
         )
     };

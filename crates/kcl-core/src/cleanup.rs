@@ -5,21 +5,25 @@ use crate::{Lease, Lineage};
 pub struct CleanupPlan<'a> {
     /// Those to delete, in the order they were given; older generations go first by the rule.
     pub delete: Vec<&'a Lease>,
-    /// Whether only a listing of the stream can tell about others.
-    pub needs_listing: bool,
+    /// Those about which only listings of the stream can tell.
+    pub unclear: Vec<&'a Lease>,
 }
 
 /// Which of the leases that this worker holds may be deleted: finished, with every child's row there and read past
 /// its start, and without a parent's row (`LeaseCleanupManager.java`).
 ///
-/// Where the children are not known the shard must have left a complete listing of the stream, so that nothing can
-/// ever ask for it again. Where they are, no listing is asked for.
-pub fn plan_cleanup<'a>(held: impl IntoIterator<Item = &'a Lease>, lineage: &Lineage<'_>) -> CleanupPlan<'a> {
+/// Where the children are not known the stream must have forgotten the shard, so that nothing can ever ask for it again:
+/// `is_gone` tells whether that is proven ([`Listings`](crate::Listings)). Where they are, no listing is asked for.
+pub fn plan_cleanup<'a>(
+    held: impl IntoIterator<Item = &'a Lease>,
+    lineage: &Lineage<'_>,
+    is_gone: impl Fn(&Lease) -> bool,
+) -> CleanupPlan<'a> {
     let mut plan = CleanupPlan::default();
     for lease in held {
-        match judge(lease, lineage) {
+        match judge(lease, lineage, &is_gone) {
             Verdict::Delete => plan.delete.push(lease),
-            Verdict::NeedsListing => plan.needs_listing = true,
+            Verdict::Unclear => plan.unclear.push(lease),
             Verdict::Keep => {}
         }
     }
@@ -28,11 +32,11 @@ pub fn plan_cleanup<'a>(held: impl IntoIterator<Item = &'a Lease>, lineage: &Lin
 
 enum Verdict {
     Delete,
-    NeedsListing,
+    Unclear,
     Keep,
 }
 
-fn judge(lease: &Lease, lineage: &Lineage<'_>) -> Verdict {
+fn judge(lease: &Lease, lineage: &Lineage<'_>, is_gone: impl Fn(&Lease) -> bool) -> Verdict {
     let parent_remains = lease.parents.iter().any(|parent| lineage.checkpoint(parent).is_some());
     if !lease.checkpoint.is_shard_end() || parent_remains {
         return Verdict::Keep;
@@ -40,9 +44,10 @@ fn judge(lease: &Lease, lineage: &Lineage<'_>) -> Verdict {
     let mut children = lineage.children(&lease.key).peekable();
     if children.peek().is_none() {
         return match lineage.is_listed(&lease.key) {
-            Some(false) => Verdict::Delete,
             Some(true) => Verdict::Keep,
-            None => Verdict::NeedsListing,
+            // A listing may name children that nothing else does: without one at hand nothing is deleted.
+            Some(false) if is_gone(lease) => Verdict::Delete,
+            Some(false) | None => Verdict::Unclear,
         };
     }
     let all_begun = children.all(|child| lineage.checkpoint(child).is_some_and(|checkpoint| !checkpoint.is_initial()));
@@ -60,18 +65,24 @@ mod tests {
         lease
     }
 
-    fn deleted(leases: &[Lease], listing: Option<&[Shard]>) -> Vec<String> {
+    fn deleted(leases: &[Lease], listing: Option<&[Shard]>, gone: &str) -> Vec<String> {
         let lineage = Lineage::new(leases, listing);
-        plan_cleanup(leases, &lineage).delete.into_iter().map(|lease| lease.key.to_string()).collect()
+        plan_cleanup(leases, &lineage, |lease| *lease.key == *gone)
+            .delete
+            .into_iter()
+            .map(|lease| lease.key.to_string())
+            .collect()
     }
 
     #[test]
     fn a_listing_is_asked_for_only_where_it_decides() {
-        let needs =
-            |leases: &[Lease], listing: Option<&[Shard]>| plan_cleanup(leases, &Lineage::new(leases, listing)).needs_listing;
-        let other = [shard("x")];
+        let needs = |leases: &[Lease], listing: Option<&[Shard]>| {
+            !plan_cleanup(leases, &Lineage::new(leases, listing), |_| false).unclear.is_empty()
+        };
+        let (same, other) = ([shard("p")], [shard("x")]);
         assert!(needs(&[lease("p", "SHARD_END", &[])], None), "no child is known");
-        assert!(!needs(&[lease("p", "SHARD_END", &[])], Some(&other)), "it is at hand");
+        assert!(!needs(&[lease("p", "SHARD_END", &[])], Some(&same)), "the stream has not forgotten it");
+        assert!(needs(&[lease("p", "SHARD_END", &[])], Some(&other)), "one listing that lacks it is no proof");
         assert!(!needs(&[lease("p", "SHARD_END", &[]), lease("c", "TRIM_HORIZON", &["p"])], None), "the child has to begin");
         assert!(!needs(&[lease("g", "5", &[]), lease("p", "SHARD_END", &["g"])], None), "the parent has to go");
         assert!(!needs(&[lease("p", "5", &[])], None), "not finished");
@@ -91,25 +102,26 @@ mod tests {
     fn only_what_is_finished_and_followed() {
         let parent = || lease("p", "SHARD_END", &[]);
         let none: [String; 0] = [];
-        assert_eq!(deleted(&[parent(), lease("c", "9", &["p"]), lease("d", "8", &["p"])], None), ["p"]);
+        assert_eq!(deleted(&[parent(), lease("c", "9", &["p"]), lease("d", "8", &["p"])], None, ""), ["p"]);
         assert_eq!(
-            deleted(&[parent(), lease("c", "9", &["p"]), lease("d", "TRIM_HORIZON", &["p"])], None),
+            deleted(&[parent(), lease("c", "9", &["p"]), lease("d", "TRIM_HORIZON", &["p"])], None, ""),
             none,
             "d has not begun"
         );
         let mut named = parent();
         named.children = vec!["c".into(), "d".into()];
-        assert_eq!(deleted(&[named, lease("c", "9", &["p"])], None), none, "d has no row");
-        assert_eq!(deleted(&[lease("p", "7", &[]), lease("c", "9", &["p"])], None), none, "p is not finished");
+        assert_eq!(deleted(&[named, lease("c", "9", &["p"])], None, ""), none, "d has no row");
+        assert_eq!(deleted(&[lease("p", "7", &[]), lease("c", "9", &["p"])], None, "p"), none, "p is not finished");
         let grandparent = [lease("g", "5", &[]), lease("p", "SHARD_END", &["g"]), lease("c", "9", &["p"])];
-        assert_eq!(deleted(&grandparent, None), none, "the grandparent goes first");
+        assert_eq!(deleted(&grandparent, None, ""), none, "the grandparent goes first");
     }
 
     #[test]
     fn without_known_children_only_what_the_stream_has_forgotten() {
         let other = [shard("x")];
         let leases = [lease("p", "SHARD_END", &[])];
-        assert!(deleted(&leases, None).is_empty());
-        assert_eq!(deleted(&leases, Some(&other)), ["p"]);
+        assert!(deleted(&leases, None, "p").is_empty());
+        assert!(deleted(&leases, Some(&other), "").is_empty());
+        assert_eq!(deleted(&leases, Some(&other), "p"), ["p"]);
     }
 }

@@ -25,7 +25,7 @@ pub enum Gate {
     Open,
     /// These parents have rows that are not at their end.
     WaitFor(Vec<ShardId>),
-    /// These parents have no row: only a complete listing of the stream can tell whether they matter.
+    /// These parents have no row: only listings of the stream can tell whether they matter.
     NeedListing(Vec<ShardId>),
 }
 
@@ -89,23 +89,21 @@ impl<'a> Lineage<'a> {
         *checkpoint == Checkpoint::AtTimestamp && parents.iter().all(|parent| self.checkpoint(parent).is_none())
     }
 
-    /// Whether the shard of `lease` may be worked on.
-    pub fn gate(&self, lease: &Lease) -> Gate {
+    /// Whether the shard of `lease` may be worked on. `is_gone` tells of which parents it is proven that the stream has
+    /// forgotten them ([`Listings`](crate::Listings)): that one listing lacks a parent is no proof.
+    pub fn gate(&self, lease: &Lease, is_gone: impl Fn(&ShardId) -> bool) -> Gate {
         if Self::is_open_by_itself(lease) {
             return Gate::Open;
         }
         // Rows are created parents first, and a merge closes its parents at once: where none has a row, a start at a
         // timestamp left them out.
-        let left_out = self.starts_at_timestamp_alone(&lease.checkpoint, &lease.parents);
+        let left_out = self.listed.is_some() && self.starts_at_timestamp_alone(&lease.checkpoint, &lease.parents);
         let (mut waiting, mut unknown) = (Vec::new(), Vec::new());
         for parent in lease.parents.iter().filter(|parent| !self.is_known_ended(parent)) {
-            let has_row = self.checkpoint(parent).is_some();
-            match self.is_listed(parent) {
-                _ if has_row => waiting.push(parent.clone()),
-                None => unknown.push(parent.clone()),
-                Some(false) => {}
-                Some(true) if left_out => {}
-                Some(true) => waiting.push(parent.clone()),
+            if self.checkpoint(parent).is_some() {
+                waiting.push(parent.clone());
+            } else if !(left_out || is_gone(parent)) {
+                unknown.push(parent.clone());
             }
         }
         match (waiting.is_empty(), unknown.is_empty()) {
@@ -139,7 +137,8 @@ mod tests {
     }
 
     fn gate(child: &Lease, others: &[Lease], listing: Option<&[Shard]>) -> Gate {
-        Lineage::new(others.iter().chain([child]), listing).gate(child)
+        let shows = |parent: &ShardId| listing.is_none_or(|shards| shards.iter().any(|shard| shard.id == *parent));
+        Lineage::new(others.iter().chain([child]), listing).gate(child, |parent| !shows(parent))
     }
 
     #[test]
@@ -152,11 +151,14 @@ mod tests {
         assert_eq!(gate(&child, &[lease("p", "5", &[])], None), wait(), "the parent is being read");
         assert_eq!(gate(&child, &[lease("p", "SHARD_END", &[])], None), Gate::Open);
         assert_eq!(gate(&child, &[], None), Gate::NeedListing(vec!["p".into()]), "a missing row proves nothing");
-        assert_eq!(gate(&child, &[], Some(&listed)), wait(), "it is still there and nobody has read it");
+        let unknown = || Gate::NeedListing(vec!["p".into()]);
+        assert_eq!(gate(&child, &[], Some(&listed)), unknown(), "it is still there and nobody has read it");
         assert_eq!(gate(&child, &[], Some(&trimmed)), Gate::Open, "it is gone for good");
+        let lineage = Lineage::new([&child], Some(&trimmed));
+        assert_eq!(lineage.gate(&child, |_| false), unknown(), "a listing lacks it, which is no proof");
         let sibling = |checkpoint| [lease("d", checkpoint, &["p"])];
         assert_eq!(gate(&child, &sibling("7"), Some(&listed)), Gate::Open, "the sibling was read: the parent had ended");
-        assert_eq!(gate(&child, &sibling("TRIM_HORIZON"), Some(&listed)), wait(), "a sibling that only exists proves nothing");
+        assert_eq!(gate(&child, &sibling("TRIM_HORIZON"), Some(&listed)), unknown(), "a sibling that only exists proves nothing");
         let grandchild = [lease("g", "SHARD_END", &["d"]), lease("d", "TRIM_HORIZON", &["p"])];
         assert_eq!(gate(&child, &grandchild, None), Gate::Open, "any descendant proves it");
     }
@@ -173,7 +175,7 @@ mod tests {
         // A reshard closes both parents of a merge at once: the start leaves out both, or none.
         let (merged, listed) = (lease("c", "AT_TIMESTAMP", &["p", "q"]), [shard("p", &[]), shard("q", &[])]);
         assert_eq!(gate(&merged, &[], Some(&listed)), Gate::Open);
-        assert_eq!(gate(&merged, &[lease("q", "SHARD_END", &[])], Some(&listed)), Gate::WaitFor(vec!["p".into()]));
+        assert_eq!(gate(&merged, &[lease("q", "SHARD_END", &[])], Some(&listed)), Gate::NeedListing(vec!["p".into()]));
     }
 
     #[test]

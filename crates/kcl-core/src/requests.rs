@@ -108,11 +108,40 @@ impl Requests {
     }
 }
 
+/// How many leases a worker has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct LeaseCount {
+    /// All of them: what a KCL worker counts.
+    pub all: usize,
+    /// Those of shards that are not finished.
+    pub unfinished: usize,
+}
+
+impl LeaseCount {
+    /// One more.
+    pub fn add(&mut self, lease: &Lease) {
+        self.all += 1;
+        self.unfinished += usize::from(!lease.checkpoint.is_shard_end());
+    }
+
+    /// One less.
+    pub fn remove(&mut self, lease: &Lease) {
+        self.all = self.all.saturating_sub(1);
+        self.unfinished = self.unfinished.saturating_sub(usize::from(!lease.checkpoint.is_shard_end()));
+    }
+
+    /// By how much it is more than `other`, by either count: the smaller of the two. To move a lease makes the counts more
+    /// even if that is at least two.
+    pub fn excess_over(self, other: Self) -> usize {
+        self.all.saturating_sub(other.all).min(self.unfinished.saturating_sub(other.unfinished))
+    }
+}
+
 /// Whether an owner gives a lease to the worker that asks for it: only if that makes the counts more even, and if it keeps
 /// its own share, rounded down, whoever else may be asking. `mine` counts the lease, `theirs` does not.
-pub fn gives_away(mine: usize, theirs: usize, leases: usize, workers: usize) -> bool {
+pub fn gives_away(mine: LeaseCount, theirs: LeaseCount, leases: usize, workers: usize) -> bool {
     let floor = if workers == 0 { 0 } else { leases / workers };
-    mine >= theirs + 2 && mine > floor
+    mine.excess_over(theirs) >= 2 && mine.all > floor
 }
 
 #[cfg(test)]
@@ -177,19 +206,22 @@ mod tests {
 
     #[test]
     fn what_an_owner_gives_away() {
+        let of = |all, finished| LeaseCount { all, unfinished: all - finished };
         // mine, theirs, leases, workers
         let cases = [
-            ((16, 0, 16, 2), true),
-            ((9, 7, 16, 2), true),
-            ((8, 8, 16, 2), false),
-            ((8, 7, 16, 2), false),
-            ((6, 0, 16, 3), true),
-            ((5, 0, 16, 3), false),
-            ((1, 0, 1, 2), false),
-            ((2, 0, 2, 2), true),
+            (of(16, 0), of(0, 0), 16, 2, true),
+            (of(9, 0), of(7, 0), 16, 2, true),
+            (of(8, 0), of(8, 0), 16, 2, false),
+            (of(8, 0), of(7, 0), 16, 2, false),
+            (of(6, 0), of(0, 0), 16, 3, true),
+            (of(5, 0), of(0, 0), 16, 3, false),
+            (of(1, 0), of(0, 0), 1, 2, false),
+            (of(2, 0), of(0, 0), 2, 2, true),
+            (of(6, 5), of(0, 0), 6, 2, false),
+            (of(6, 4), of(0, 0), 6, 2, true),
         ];
-        for ((mine, theirs, leases, workers), gives) in cases {
-            assert_eq!(gives_away(mine, theirs, leases, workers), gives, "{mine} {theirs} {leases} {workers}");
+        for (mine, theirs, leases, workers, gives) in cases {
+            assert_eq!(gives_away(mine, theirs, leases, workers), gives, "{mine:?} {theirs:?} {leases} {workers}");
         }
     }
 }

@@ -48,15 +48,16 @@ pub struct PlannedTake {
 }
 
 impl PlannedTake {
-    /// What to send after the take was rejected because the row is `current`: it was meant for this owner, who only
-    /// renewed since the row was seen. Anything else is for another round to plan. It is a take of another version, with a
-    /// token of its own.
+    /// What to send after the take was rejected because the row is `current`: it was meant for this owner, who has gone on since
+    /// the row was seen, and not to the end of the shard. Anything else is for another round to plan. It is a take of another
+    /// version, with a token of its own.
     #[must_use]
     pub fn again(&self, current: &Lease, me: &WorkerId, token: TenureToken) -> Option<Self> {
         let Expectation::Version { owner: Some(expected), .. } = self.write.expectation() else { return None };
         let same = current.is_owned_by(expected) && expected != me;
+        let finished = current.checkpoint.is_shard_end();
         let write = LeaseWrite::take(current, me, token).with_hand_off(self.hands_off());
-        (self.from_live && same).then_some(Self { write, from_live: true })
+        (self.from_live && same && !finished).then_some(Self { write, from_live: true })
     }
 
     fn hands_off(&self) -> bool {
@@ -101,6 +102,7 @@ pub fn plan_takes(input: &TakeInput<'_>, rng: &mut impl Rng) -> TakePlan {
     for &(lease, standing, age) in input.leases {
         match lease.heir() {
             heir if input.held.contains(&lease.key) => *counts.entry(heir.unwrap_or(input.me)).or_default() += 1,
+            // Leftovers under this worker's own name count for it, too: it takes them once they have expired.
             Some(owner) if standing == Standing::Live => {
                 *counts.entry(owner).or_default() += 1;
                 if input.hand_off && lease.is_transferred_to(input.me) {
@@ -137,7 +139,7 @@ pub fn plan_takes(input: &TakeInput<'_>, rng: &mut impl Rng) -> TakePlan {
         choose(very_old, input.max_leases.saturating_sub(mine), rng)
     };
     if is_empty {
-        plan_moves(input, counts, &mut plan, rng);
+        plan_moves(input, &mut plan, rng);
     }
     plan.reads = chosen.iter().filter(|lease| due.contains(&lease.key)).map(|lease| lease.key.clone()).collect();
     if plan.reads.is_empty() {

@@ -4,6 +4,7 @@
 mod call;
 mod commands;
 mod creations;
+mod gates;
 mod hand_off;
 mod health;
 mod rounds;
@@ -18,7 +19,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
-use kcl_core::{LeaseKey, Mono, Observer, ReadPacing, RequestId, Requests, Shard};
+use kcl_core::{LeaseKey, Listings, Mono, Observer, ReadPacing, RequestId, Requests, Shard};
 use rand::RngExt;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -71,7 +72,7 @@ pub(crate) struct Coordinator {
     answers_first: bool,
     creations: Creations,
     callers: BTreeMap<RequestId, oneshot::Sender<Result<(), kcl_core::CheckpointError>>>,
-    listing: Option<(Mono, Vec<Shard>)>,
+    listings: Listings,
     listing_since: Option<Mono>,
     sync_wanted: bool,
     sync_reads: SyncReads,
@@ -102,6 +103,8 @@ impl Coordinator {
         listing: Vec<Shard>,
     ) -> Self {
         let now = parts.env.now();
+        let mut listings = Listings::new(parts.timing.failover);
+        listings.see(now, listing);
         Self {
             rng: parts.env.rng(),
             mailbox,
@@ -124,7 +127,7 @@ impl Coordinator {
             answers_first: true,
             creations: Creations::default(),
             callers: BTreeMap::new(),
-            listing: Some((now, listing)),
+            listings,
             listing_since: None,
             sync_wanted: true,
             sync_reads: SyncReads::default(),
@@ -213,6 +216,7 @@ impl Coordinator {
             self.start_drivers(now);
         }
         let asked_for = self.requests.due(now);
+        let asked_for = self.row_reads.admit(now, asked_for);
         self.read_rows(asked_for);
         let tenures = &self.tenures;
         let is_held = |key: &LeaseKey| tenures.get(key).is_some_and(|tenure| !tenure.is_dead());

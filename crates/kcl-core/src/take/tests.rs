@@ -12,30 +12,37 @@ struct Taker<'a> {
     max_leases: usize,
     leases_to_acquire: usize,
     hand_off: bool,
+    /// The owners that hand leases off, a letter each.
+    handing_off: &'a str,
     is_settled: bool,
 }
 
 impl Taker<'_> {
-    /// What it plans that sees this table: one letter a lease, of the owner, a capital if it hands leases off, or `.` free since
-    /// this moment, `l` free for two scans, `o` free for long, `x` expired; `R` is `A` asked for by `m`, `Q` by `q`, and `T`
-    /// transferred to `m`.
+    /// What it plans that sees this table: one letter a lease, of the owner, or `.` free since this moment, `l` free for two
+    /// scans, `o` free for long, `x` expired, `*` live under this worker's name and not held. A capital letter is the lease
+    /// of a finished shard. `+` is a lease of `a` that `m` asks for, `-` one that `q` asks for, `=` one that was transferred to
+    /// `m`.
     fn plan(&self, table: &str) -> TakePlan {
         let me = WorkerId::from(self.me);
         let row = |(index, letter): (usize, char)| {
             let mut lease = Lease::new(LeaseKey::new(format!("shard-{index}")), Checkpoint::TrimHorizon);
             let owner = match letter {
-                'R' | 'Q' => 'a',
-                'T' => 'm',
-                other => other.to_ascii_lowercase(),
+                '*' => self.me.to_owned(),
+                '+' | '-' => "a".to_owned(),
+                '=' => "m".to_owned(),
+                other => other.to_lowercase().to_string(),
             };
-            lease.owner = (!".lo".contains(letter)).then(|| WorkerId::new(owner.to_string()));
             lease.tenure = Some(TenureToken::new(1));
-            lease.hands_off = lease.owner.clone().filter(|_| letter.is_ascii_uppercase() && letter != 'T');
+            lease.hands_off = self.handing_off.contains(&owner).then(|| WorkerId::new(owner.clone())).filter(|_| letter != '=');
+            lease.owner = (!".lo".contains(letter)).then(|| WorkerId::new(owner));
             lease.requested_by = match letter {
-                'R' => Some("m".into()),
-                'Q' => Some("q".into()),
+                '+' => Some("m".into()),
+                '-' => Some("q".into()),
                 _ => None,
             };
+            if letter.is_uppercase() {
+                lease.checkpoint = Checkpoint::ShardEnd;
+            }
             let (standing, age) = match letter {
                 '.' => (Standing::Unowned, Duration::ZERO),
                 'l' => (Standing::Unowned, FAILOVER),
@@ -47,9 +54,8 @@ impl Taker<'_> {
         };
         let rows: Vec<_> = table.chars().enumerate().map(row).collect();
         let leases: Vec<_> = rows.iter().map(|(lease, standing, age, _)| (lease, *standing, *age)).collect();
-        let is_held = |lease: &Lease, letter: char| lease.is_owned_by(&me) && letter != 'T';
-        let held =
-            rows.iter().filter(|(lease, .., letter)| is_held(lease, *letter)).map(|(lease, ..)| lease.key.clone()).collect();
+        let mine = rows.iter().filter(|(lease, .., letter)| lease.is_owned_by(&me) && !"*=".contains(*letter));
+        let held = mine.map(|(lease, ..)| lease.key.clone()).collect();
         let input = TakeInput {
             me: &me,
             held: &held,
@@ -67,7 +73,7 @@ impl Taker<'_> {
 
 /// What the worker `m` plans while others come and go.
 fn plan(table: &str, max_leases: usize, leases_to_acquire: usize) -> TakePlan {
-    Taker { me: "m", max_leases, leases_to_acquire, hand_off: true, is_settled: false }.plan(table)
+    Taker { me: "m", max_leases, leases_to_acquire, hand_off: true, handing_off: "m", is_settled: false }.plan(table)
 }
 
 #[test]
@@ -95,10 +101,32 @@ fn how_many_are_taken_and_stolen() {
         ("aaao", 9, 1, 1, 0, "left alone for long: taken"),
         ("maaooo", 9, 1, 3, 0, "left alone for long: taken above the fair share"),
         ("mmoo", 3, 1, 1, 0, "but not above max_leases"),
+        ("**aa", 9, 1, 0, 0, "what an earlier process of this name left will be this worker's: even"),
+        ("*aaa", 9, 5, 1, 1, "not even"),
+        ("**a.", 9, 1, 0, 0, "it counts when free leases are dealt out"),
+        ("***", 9, 1, 0, 0, "and nobody may take it before it expires"),
+        ("AAAA", 9, 5, 0, 0, "the leases of finished shards stay where they are"),
+        ("AAaam", 9, 5, 0, 0, "one unfinished lease more: moving it would only move the excess"),
+        ("AAaaam", 9, 5, 1, 1, "until the unfinished ones are even"),
+        ("MMMaaa", 9, 5, 0, 0, "even by number: a Java worker would take one back"),
+        ("MMaaaa", 9, 5, 1, 1, "until they are even by number"),
+        ("AAAAAabbbm", 9, 5, 1, 1, "from whoever has most that may move"),
     ];
     for (table, max_leases, leases_to_acquire, taken, stolen, why) in cases {
         let plan = plan(table, max_leases, leases_to_acquire);
         assert_eq!((plan.takes.len(), plan.stolen), (taken, stolen), "{table:?}: {why}");
+    }
+}
+
+#[test]
+fn what_moves_is_not_finished() {
+    for table in ["AAAaaam", "aaaAAAm", "AaAaAabbbb"] {
+        let plan = plan(table, 100, 100);
+        assert!(plan.stolen > 0, "{table}");
+        for take in plan.takes {
+            let index: usize = take.write.key().trim_start_matches("shard-").parse().unwrap();
+            assert!(table.as_bytes()[index].is_ascii_lowercase(), "{table}");
+        }
     }
 }
 
@@ -158,9 +186,11 @@ fn a_rejected_take_is_sent_again_only_to_the_owner_it_was_meant_for() {
         lease.counter = crate::LeaseCounter::new(counter);
         lease
     };
+    let ended = Lease { checkpoint: Checkpoint::ShardEnd, ..row(Some("a"), 5) };
     let planned = |owner, from_live| PlannedTake { write: LeaseWrite::take(&row(owner, 3), &me, token(1)), from_live };
     let cases = [
         (planned(Some("a"), true), row(Some("a"), 5), true, "it renewed"),
+        (planned(Some("a"), true), ended, false, "it finished the shard"),
         (planned(Some("a"), true), row(Some("b"), 5), false, "it lost the lease"),
         (planned(Some("a"), true), row(None, 5), false, "it gave it up"),
         (planned(Some("a"), true), row(Some("m"), 4), false, "it is ours: an earlier answer was lost"),
@@ -234,55 +264,60 @@ fn what_is_left_over_goes_to_those_who_take() {
 }
 
 fn everybody_sees(table: &str, me: &str, max_leases: usize, is_settled: bool) -> usize {
-    let takes = Taker { me, max_leases, leases_to_acquire: 1, hand_off: true, is_settled }.plan(table).takes;
+    let takes = Taker { me, max_leases, leases_to_acquire: 1, hand_off: true, handing_off: "m", is_settled }.plan(table).takes;
     let distinct: BTreeSet<&LeaseKey> = takes.iter().map(|take| take.write.key()).collect();
     assert_eq!(distinct.len(), takes.len(), "{table}: each lease once");
     takes.len()
+}
+
+/// What `m` plans where the owners `a` and `m` hand leases off.
+fn among_ours(table: &str, leases_to_acquire: usize, hand_off: bool, is_settled: bool) -> TakePlan {
+    Taker { me: "m", max_leases: 99, leases_to_acquire, hand_off, handing_off: "am", is_settled }.plan(table)
 }
 
 #[test]
 fn owners_that_hand_off_are_asked() {
     // (table, leases_to_acquire, hand_off) -> (asked for, stolen, taken in all)
     let cases = [
-        ("AAAA", 1, true, 2, 0, 0, "as many as make it even, whatever leases_to_acquire says"),
-        ("AAAA", 1, false, 0, 1, 1, "not by a worker that does not ask"),
-        ("aaaa", 1, true, 0, 1, 1, "nor from one that does not hand off"),
-        ("aaAA", 9, true, 2, 0, 0, "asked for where that is possible"),
-        ("aaaaaA", 1, true, 1, 1, 1, "and taken where it is not"),
-        ("RAAA", 1, true, 1, 0, 0, "what is asked for already counts"),
-        ("RRAA", 1, true, 0, 0, 0, "and is enough"),
-        ("QQAA", 1, true, 0, 0, 0, "so does what somebody else asks for"),
-        ("QAAAAA", 1, true, 2, 0, 0, "who is another worker"),
-        ("Tm", 1, true, 0, 0, 1, "what was transferred is taken"),
-        ("Tmmm", 1, true, 0, 0, 1, "whatever the share"),
-        ("Tm", 1, false, 0, 0, 0, "but is not known to one that does not ask"),
-        ("RAAA.", 1, true, 0, 0, 1, "nothing is asked for in a round with free leases"),
+        ("aaaa", 1, true, 2, 0, 0, "as many as make it even, whatever leases_to_acquire says"),
+        ("aaaa", 1, false, 0, 1, 1, "not by a worker that does not ask"),
+        ("bbbb", 1, true, 0, 1, 1, "nor from one that does not hand off"),
+        ("aaabbb", 9, true, 1, 1, 1, "from each as it is"),
+        ("aaaA", 1, true, 1, 0, 0, "the lease of a finished shard stays"),
+        ("+aaa", 1, true, 1, 0, 0, "what is asked for already counts"),
+        ("++aa", 1, true, 0, 0, 0, "and is enough"),
+        ("--aa", 1, true, 0, 0, 0, "so does what somebody else asks for"),
+        ("-aaaaa", 1, true, 2, 0, 0, "who is another worker"),
+        ("=m", 1, true, 0, 0, 1, "what was transferred is taken"),
+        ("=mmm", 1, true, 0, 0, 1, "whatever the share"),
+        ("=m", 1, false, 0, 0, 0, "but is not known to one that does not ask"),
+        ("+aaa.", 1, true, 0, 0, 1, "nothing is asked for in a round with free leases"),
     ];
     for (table, leases_to_acquire, hand_off, asked_for, stolen, taken, why) in cases {
-        let plan = Taker { me: "m", max_leases: 9, leases_to_acquire, hand_off, is_settled: false }.plan(table);
+        let plan = among_ours(table, leases_to_acquire, hand_off, false);
         assert_eq!((plan.requests.len(), plan.stolen, plan.takes.len()), (asked_for, stolen, taken), "{table:?}: {why}");
     }
 }
 
 #[test]
 fn the_last_lease_above_the_share_waits_for_those_who_have_less() {
-    // Twelve leases, four workers, three each. `m` has three; `b` has none yet.
+    // Fourteen leases and three workers: four each and two over. `m` has four.
     for (is_settled, table, asked_for) in
-        [(false, "AAAAAAAAAmmm", 0), (false, "AAAAAAAAQmmm", 0), (true, "AAAAAAAAQmmm", 1), (false, "AAAAAAbbbmmm", 1)]
+        [(false, "aaaaaaaaa-mmmm", 0), (true, "aaaaaaaaa-mmmm", 1), (false, "aaaaaabbbbmmmm", 1), (false, "aaaaaaaaaammmm", 3)]
     {
-        let plan = Taker { me: "m", max_leases: 9, leases_to_acquire: 1, hand_off: true, is_settled }.plan(table);
-        assert_eq!(plan.requests.len(), asked_for, "{table} {is_settled}");
+        assert_eq!(among_ours(table, 1, true, is_settled).requests.len(), asked_for, "{table} {is_settled}");
     }
 }
 
 #[test]
 fn no_more_is_asked_for_at_a_time_than_can_be_watched() {
-    assert_eq!(plan(&"A".repeat(200), usize::MAX, 1).requests.len(), 32);
-    assert_eq!(plan(&format!("{}{}", "R".repeat(30), "A".repeat(170)), usize::MAX, 1).requests.len(), 2);
+    assert_eq!(among_ours(&"a".repeat(200), 1, true, false).requests.len(), 32);
+    assert_eq!(among_ours(&format!("{}{}", "+".repeat(30), "a".repeat(170)), 1, true, false).requests.len(), 2);
 }
 
 #[test]
-fn what_is_left_of_the_own_leases_counts_as_asked_for() {
-    let plan = Taker { me: "a", max_leases: 9, leases_to_acquire: 1, hand_off: true, is_settled: false }.plan("QQAA");
+fn what_somebody_asks_for_is_not_counted_by_its_owner() {
+    let plan = Taker { me: "a", max_leases: 9, leases_to_acquire: 1, hand_off: true, handing_off: "a", is_settled: false };
+    let plan = plan.plan("--aa");
     assert_eq!((plan.held, plan.others.len(), plan.requests.len()), (2, 1, 0));
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use kcl_core::{
-    ErrorKind, HeldInput, Lease, LeaseKey, LeaseWrite, Measurement, Mono, PlannedTake, RequestStep, RowChange, Standing,
-    StoreError, TenureToken, WorkerId, WriteOutcome, gives_away,
+    ErrorKind, HeldInput, Lease, LeaseCount, LeaseKey, LeaseWrite, Measurement, Mono, PlannedTake, RequestStep, RowChange,
+    Standing, StoreError, TenureToken, WorkerId, WriteOutcome, gives_away,
 };
 use rand::RngExt;
 
@@ -39,8 +39,9 @@ impl Coordinator {
 
     fn gives_away_to(&self, by: &WorkerId) -> bool {
         let stays = |tenure: &Tenure| !tenure.is_dead() && !tenure.is_leaving();
-        let mine = self.tenures.values().filter(|tenure| stays(tenure)).count();
-        let mut theirs = 0;
+        let mut mine = LeaseCount::default();
+        let mut theirs = LeaseCount::default();
+        self.tenures.values().filter(|tenure| stays(tenure)).for_each(|tenure| mine.add(&tenure.cell.lease()));
         let mut leases = 0;
         let mut workers = BTreeSet::from([&self.parts.me, by]);
         for (lease, standing, _) in self.observer.leases(self.now()) {
@@ -48,7 +49,9 @@ impl Coordinator {
             let is_mine = self.tenures.get(&lease.key).is_some_and(stays);
             if let Some(heir) = lease.heir().filter(|_| !is_mine && standing == Standing::Live) {
                 workers.insert(heir);
-                theirs += usize::from(heir == by);
+                if heir == by {
+                    theirs.add(lease);
+                }
             }
         }
         gives_away(mine, theirs, leases, workers.len())

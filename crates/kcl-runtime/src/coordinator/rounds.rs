@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,7 +60,7 @@ impl Coordinator {
         let mut known = std::mem::take(&mut self.unreadable);
         for row in rows {
             let times = known.remove(&row.key).unwrap_or(0_u32).saturating_add(1);
-            let shards = self.listing.as_ref().map(|(_, shards)| shards.as_slice()).unwrap_or_default();
+            let shards = self.listings.newest().map(|(_, shards)| shards).unwrap_or_default();
             let of_shard = shards.iter().any(|shard| *shard.id == *row.key);
             if of_shard {
                 self.measure(Measurement::count("TakeLeases", "UnreadableLeases", 1.0).of_worker(&self.parts.me));
@@ -175,7 +175,7 @@ impl Coordinator {
         match result.map(|shards| (check_listing(&shards), shards)) {
             Ok((Ok(()), shards)) => {
                 self.stream_refused_since = None;
-                self.listing = Some((asked_at, shards));
+                self.listings.see(asked_at, shards);
                 self.sync_shards(now);
                 self.gates_due = true;
             }
@@ -201,10 +201,10 @@ impl Coordinator {
         if !self.sync_wanted || !self.scanned || !self.sync_reads.under_way.is_empty() || !self.leads() {
             return;
         }
-        let Some((asked_at, shards)) = &self.listing else { return };
+        let Some((asked_at, shards)) = self.listings.newest() else { return };
         // Every row is kept for the clean-up interval after its shard has ended: what a younger listing shows as open still
         // has its row, if it ever had one. An older one may show shards that were finished and cleaned up since.
-        if now.since(*asked_at) > self.parts.config.lease_cleanup_interval / 2 {
+        if now.since(asked_at) > self.parts.config.lease_cleanup_interval / 2 {
             return self.request_listing(now);
         }
         let leases = self.known_leases(now);
@@ -243,22 +243,25 @@ impl Coordinator {
     /// Deletes the rows of finished shards that nobody needs any more, once they have been finished for the clean-up
     /// interval: a creation of such a row that is still on its way must find it (protocol rule P2).
     pub(super) fn clean_up(&mut self, now: Mono) {
-        let finished: Vec<Lease> = self
+        let interval = self.parts.config.lease_cleanup_interval;
+        let finished: BTreeMap<LeaseKey, (Lease, Mono)> = self
             .tenures
-            .values()
-            .filter(|tenure| matches!(tenure.driver, Driver::Finished))
-            .filter(|tenure| tenure.ended_at.is_some_and(|at| now.since(at) >= self.parts.config.lease_cleanup_interval))
-            .map(|tenure| tenure.cell.lease())
-            .filter(|lease| lease.checkpoint.is_shard_end())
+            .iter()
+            .filter(|(_, tenure)| matches!(tenure.driver, Driver::Finished))
+            .filter_map(|(key, tenure)| Some((key.clone(), (tenure.cell.lease(), tenure.ended_at?))))
+            .filter(|(_, (lease, ended_at))| now.since(*ended_at) >= interval && lease.checkpoint.is_shard_end())
             .collect();
         if finished.is_empty() {
             return;
         }
         let leases = self.known_leases(now);
-        let fresh = self.listing.as_ref().filter(|(at, _)| now.since(*at) < self.parts.config.lease_cleanup_interval);
-        let lineage = Lineage::new(leases.iter().map(|lease| &**lease), fresh.map(|(_, shards)| shards.as_slice()));
-        let CleanupPlan { delete, needs_listing } = plan_cleanup(&finished, &lineage);
-        if needs_listing {
+        let fresh = self.listings.newest().filter(|(at, _)| now.since(*at) < interval);
+        let lineage = Lineage::new(leases.iter().map(|lease| &**lease), fresh.map(|(_, shards)| shards));
+        let ended_at = |lease: &Lease| finished.get(&lease.key).map(|(_, ended_at)| *ended_at);
+        let is_gone = |lease: &Lease| ended_at(lease).is_some_and(|at| self.listings.is_gone(&lease.key.shard_id(), at));
+        let CleanupPlan { delete, unclear } = plan_cleanup(finished.values().map(|(lease, _)| lease), &lineage, is_gone);
+        let is_due = |lease: &&Lease| ended_at(lease).is_some_and(|at| self.listings.is_next_due(now, at));
+        if unclear.iter().any(is_due) {
             self.request_listing(now);
         }
         for Lease { key, .. } in delete {

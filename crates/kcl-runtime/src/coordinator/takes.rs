@@ -48,7 +48,8 @@ impl Takes {
 impl Coordinator {
     pub(super) fn take_round(&mut self, now: Mono) {
         // A round plans with what is settled: rows on their way are counted in the next one.
-        if self.is_shutting_down() || !self.scanned || self.takes.are_under_way() || self.creations.are_settling() {
+        let settled = !self.takes.are_under_way() && !self.creations.are_settling() && self.unanswered_requests.is_empty();
+        if self.is_shutting_down() || !self.scanned || !settled {
             return;
         }
         self.round_due = false;

@@ -1,14 +1,11 @@
 use std::borrow::Cow;
-use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt;
 use kcl_core::{
-    ChangeOutcome, CheckpointError, ErrorKind, Gate, HeldAction, HeldInput, HeldLease, HoldId, Lease, LeaseKey, LeaseWrite,
-    Lineage, Measurement, Mono, Phase, RequestId, RowChange, StoreError, TenureEnd, Verb, WriteAnswer, WriteOutcome, backoff,
-    error_chain,
+    ChangeOutcome, CheckpointError, ErrorKind, HeldAction, HeldInput, HeldLease, HoldId, Lease, LeaseKey, LeaseWrite, Lineage,
+    Measurement, Mono, Phase, RequestId, RowChange, StoreError, TenureEnd, Verb, WriteAnswer, WriteOutcome, backoff, error_chain,
 };
 use rand::RngExt;
 use tokio::sync::oneshot;
@@ -16,9 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Coordinator;
 use crate::cell::LeaseCell;
-use crate::command::Tenancy;
-use crate::consumer::{self, ConsumerStart};
-use crate::env::{Aborter, TaskClass};
+use crate::env::Aborter;
 use crate::status::LeaseState;
 
 /// One lease that this worker holds, or held until its driver ends.
@@ -307,57 +302,6 @@ impl Coordinator {
 
     pub(super) fn change(&mut self, key: &LeaseKey, change: RowChange) {
         self.input(key, HeldInput::ChangeRequested(change, None));
-    }
-
-    /// Starts the drivers of all held leases whose shards' parents are finished.
-    pub(super) fn start_drivers(&mut self, now: Mono) {
-        self.gates_due = false;
-        let waiting = |tenure: &Tenure| matches!(tenure.driver, Driver::Waiting) && !tenure.is_dead();
-        if self.is_shutting_down() || !self.tenures.values().any(waiting) {
-            return;
-        }
-        let leases = self.known_leases(now);
-        let rows = || leases.iter().map(|lease| &**lease);
-        let blind = LazyCell::new(|| Lineage::new(rows(), None));
-        let shards = self.listing.as_ref().map(|(_, shards)| shards.as_slice());
-        let sighted = LazyCell::new(|| Lineage::new(rows(), shards));
-        let listed_at = self.listing.as_ref().map(|(at, _)| *at);
-        let mut ready = Vec::new();
-        let mut need_listing = false;
-        for (key, tenure) in &self.tenures {
-            if !waiting(tenure) {
-                continue;
-            }
-            // Only a listing that was made after the lease was seen can prove that a parent is gone.
-            let lineage = if listed_at >= Some(tenure.since) { &*sighted } else { &*blind };
-            match lineage.gate(&tenure.cell.lease()) {
-                Gate::Open => ready.push(key.clone()),
-                Gate::WaitFor(parents) => tracing::debug!(shard = %key, ?parents, "waiting for the shard's parents"),
-                Gate::NeedListing(_) => need_listing = true,
-            }
-        }
-        if need_listing {
-            self.request_listing(now);
-        }
-        ready.iter().for_each(|key| self.start_driver(key));
-    }
-
-    fn start_driver(&mut self, key: &LeaseKey) {
-        let Some(tenure) = self.tenures.get_mut(key) else { return };
-        let start = ConsumerStart {
-            parts: Arc::clone(&self.parts),
-            tenancy: Tenancy { key: key.clone(), hold: tenure.id },
-            lease: tenure.cell.lease(),
-            cell: Arc::clone(&tenure.cell),
-            commands: self.commands.clone(),
-            leave: tenure.leave.clone(),
-        };
-        let (ended, end) = oneshot::channel();
-        let task = self.parts.env.spawn(TaskClass::Work, key.as_str(), consumer::run(start, ended).boxed());
-        tenure.driver = Driver::Running(task.aborter());
-        let hold = tenure.id;
-        self.watch_driver(key.clone(), hold, task, end);
-        self.parts.status.set_state(key, LeaseState::Processing);
     }
 
     pub(super) fn measure(&self, measurement: Measurement) {

@@ -67,6 +67,7 @@ async fn a_lease_that_is_held_is_never_taken_from_oneself() {
     let scan = plan.nth(StoreCall::Scan, 2, Fault::Delay);
     let mut eager = world.clone();
     eager.config.management.leases_to_acquire = 8;
+    eager.config.hand_off_timeout = Duration::ZERO;
     let b = eager.start_on(&recorder.beside("b"), stale.clone(), world.stream.clone(), TokioEnv::on_current_runtime()).await;
     let b = b.unwrap();
     for take in &takes {

@@ -1,7 +1,6 @@
 //! Shards: which are read, from where, and when.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -102,50 +101,113 @@ async fn a_stuck_processor_does_not_hold_back_the_children_of_the_shard_it_lost(
     drop(worker);
 }
 
-/// A stream whose listings become incomplete.
-struct Partial(MemoryStream, Arc<AtomicBool>, ShardId);
+/// A stream whose listings leave shards out.
+struct Partial {
+    stream: MemoryStream,
+    lacks: Arc<Mutex<Lacks>>,
+}
+
+#[derive(Clone)]
+enum Lacks {
+    Nothing,
+    AllBut(ShardId),
+    /// So many listings lack it.
+    Times(usize, ShardId),
+}
 
 #[async_trait::async_trait]
 impl StreamReader for Partial {
     async fn list_shards(&self, filter: ShardFilter) -> Result<Vec<Shard>, ReadError> {
-        let mut shards = self.0.list_shards(filter).await?;
-        if self.1.load(Ordering::SeqCst) {
-            shards.retain(|shard| shard.id == self.2);
+        let mut shards = self.stream.list_shards(filter).await?;
+        match &mut *self.lacks.lock().unwrap() {
+            Lacks::AllBut(stays) => shards.retain(|shard| shard.id == *stays),
+            Lacks::Times(times, hides) if *times > 0 => {
+                *times -= 1;
+                shards.retain(|shard| shard.id != *hides);
+            }
+            Lacks::Nothing | Lacks::Times(..) => {}
         }
         Ok(shards)
     }
 
     async fn open(&self, shard: &ShardId, position: &ReadPosition) -> Result<Box<dyn ShardReader>, ReadError> {
-        self.0.open(shard, position).await
+        self.stream.open(shard, position).await
+    }
+}
+
+/// A worker that leads nothing and gets the lease of a child whose parent has no row, while listings lack something.
+struct Orphan {
+    world: World,
+    child: ShardId,
+    parent: ShardId,
+    recorder: Recorder,
+    worker: Worker,
+}
+
+impl Orphan {
+    async fn new(lacks: impl FnOnce(&ShardId, &ShardId) -> Lacks) -> Self {
+        let world = World::new(1);
+        let parent = world.stream.open_shards().remove(0);
+        world.put(0..5);
+        let [child, other] = world.stream.split(&parent).unwrap();
+        let mut led = Lease::new(LeaseKey::of_shard(&other), Checkpoint::TrimHorizon);
+        led.owner = Some("0-leader".into());
+        led.parents = vec![parent.clone()];
+        world.store.put(led);
+        let seen = Arc::new(Mutex::new(Lacks::Nothing));
+        let stream = Partial { stream: world.stream.clone(), lacks: Arc::clone(&seen) };
+        let recorder = Recorder::new("a");
+        let env = TokioEnv::on_current_runtime();
+        let worker = world.start_on(&recorder, world.store.clone(), stream, env).await.unwrap();
+        pass(Duration::from_secs(2)).await;
+        *seen.lock().unwrap() = lacks(&parent, &child);
+        // The parent's row was lost; a leader that is not this worker will see to that.
+        let row = Lease { parents: vec![parent.clone()], ..Lease::new(LeaseKey::of_shard(&child), Checkpoint::TrimHorizon) };
+        world.store.put(row);
+        Self { world, child, parent, recorder, worker }
+    }
+
+    fn is_held(&self) -> bool {
+        self.world.lease(&self.child).is_owned_by(&"a".into())
+    }
+
+    fn has_begun(&self) -> bool {
+        !self.recorder.events_of(&self.child).is_empty()
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_listing_that_is_known_to_be_incomplete_proves_nothing_about_parents() {
-    let world = World::new(1);
-    let parent = world.stream.open_shards().remove(0);
-    world.put(0..5);
-    let [child, other] = world.stream.split(&parent).unwrap();
-    let mut led = Lease::new(LeaseKey::of_shard(&other), Checkpoint::TrimHorizon);
-    led.owner = Some("0-leader".into());
-    led.parents = vec![parent.clone()];
-    world.store.put(led);
-    let elsewhere = Lease { owner: Some("0-leader".into()), ..Lease::new("some-other-shard".into(), at(1)) };
-    world.store.put(elsewhere);
-    let partial = Arc::new(AtomicBool::new(false));
-    let stream = Partial(world.stream.clone(), Arc::clone(&partial), child.clone());
-    let recorder = Recorder::new("a");
-    let env = TokioEnv::on_current_runtime();
-    let worker = world.start_on(&recorder, world.store.clone(), stream, env).await.unwrap();
-    pass(Duration::from_secs(2)).await;
-    partial.store(true, Ordering::SeqCst);
-    // The parent's row was lost; a leader that is not this worker will see to that.
-    let row = Lease { parents: vec![parent.clone()], ..Lease::new(LeaseKey::of_shard(&child), Checkpoint::TrimHorizon) };
-    world.store.put(row);
+    let orphan = Orphan::new(|_, child| Lacks::AllBut(child.clone())).await;
     pass(Duration::from_secs(8)).await;
-    assert!(world.owners().contains_key("a"), "the child is held");
-    assert_eq!(recorder.events_of(&child), [], "and waits: nobody has read its parent (S4)");
-    worker.shutdown().await.unwrap();
+    assert!(orphan.is_held());
+    assert!(!orphan.has_begun(), "and waits: nobody has read its parent (S4)");
+    orphan.worker.shutdown().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_listing_that_lacks_a_parent_proves_nothing() {
+    let orphan = Orphan::new(|parent, _| Lacks::Times(1, parent.clone())).await;
+    pass(Duration::from_secs(6)).await;
+    assert!(orphan.is_held());
+    assert!(!orphan.has_begun(), "one listing lacked its parent (S4)");
+    let put = orphan.world.put(10..20);
+    let mut ended = Lease::new(LeaseKey::of_shard(&orphan.parent), Checkpoint::ShardEnd);
+    ended.owner = Some("0-leader".into());
+    orphan.world.store.put(ended);
+    until("the child is read after its parent", || orphan.recorder.distinct().iter().any(|record| put.contains(record))).await;
+    orphan.worker.shutdown().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_parent_that_listings_lack_for_a_failover_time_is_gone() {
+    let orphan = Orphan::new(|parent, _| Lacks::Times(usize::MAX, parent.clone())).await;
+    let failover = orphan.world.config.failover_time;
+    pass(failover).await;
+    assert!(orphan.is_held() && !orphan.has_begun());
+    pass(failover).await;
+    assert!(orphan.has_begun());
+    orphan.worker.shutdown().await.unwrap();
 }
 
 #[test]

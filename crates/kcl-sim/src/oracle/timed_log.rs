@@ -128,6 +128,11 @@ impl Log {
         self.write(number, 0, end)
     }
 
+    pub(super) fn delete(self, number: usize, shard: &str) -> Self {
+        let delete = LeaseWrite::delete(&self.row(shard));
+        self.write(number, 0, delete)
+    }
+
     pub(super) fn judge(&self, oracle: Oracle) -> Result<(), Finding> {
         oracle(Run { entries: &self.entries, options: &self.options, seed: 1 })
     }

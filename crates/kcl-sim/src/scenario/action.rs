@@ -136,7 +136,8 @@ impl ActionKind {
             Self::Edit => {
                 let edit = match draw(14, 0, 2) {
                     // At LATEST a removed row asks for a new start at the newest record: what was put meanwhile is not owed.
-                    0 if options.start == kcl_core::StartStrategy::Latest => Edit::Free,
+                    // At a timestamp the row of a parent that is removed looks as if the start had left the parent out.
+                    0 if options.start != kcl_core::StartStrategy::Oldest => Edit::Free,
                     0 => Edit::Remove,
                     1 => Edit::Free,
                     _ => Edit::Rewind,

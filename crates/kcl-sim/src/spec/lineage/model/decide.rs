@@ -1,7 +1,9 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use kcl_core::{Change, Checkpoint, Gate, Lease, LeaseKey, Lineage, Shard, Wall, check_listing, plan_cleanup, plan_shard_sync};
+use kcl_core::{
+    Change, Checkpoint, Gate, Lease, LeaseKey, Lineage, Shard, ShardId, Wall, check_listing, plan_cleanup, plan_shard_sync,
+};
 
 use super::{LineageModel, Plan, State};
 use crate::spec::lineage::stream::{SHARDS, bit, children, closed, existing, id, listing, members, number, parents, subsets};
@@ -102,7 +104,10 @@ impl LineageModel {
             lease.parents = parents(shard).iter().copied().map(id).collect();
             let leases = Self::leases(&self.rows_for_gate(&state.rows, shard), false);
             let complete = Self::complete_listing(state);
-            let gate = |listing| Lineage::new(&leases, listing).gate(&lease) == Gate::Open;
+            let gate = |listing: Option<&[Shard]>| {
+                let is_gone = |parent: &ShardId| listing.is_some() && is_forgotten(state, parent);
+                Lineage::new(&leases, listing).gate(&lease, is_gone) == Gate::Open
+            };
             gate(None) || gate(Some(complete.as_slice()))
         })
     }
@@ -115,7 +120,8 @@ impl LineageModel {
                 let leases = Self::leases(&state.rows, names_children);
                 [None, Some(complete.as_slice())].into_iter().any(|listing| {
                     let held = leases.iter().filter(|lease| number(&lease.key) == Some(shard));
-                    !plan_cleanup(held, &Lineage::new(&leases, listing)).delete.is_empty()
+                    let is_gone = |lease: &Lease| is_forgotten(state, &lease.key);
+                    !plan_cleanup(held, &Lineage::new(&leases, listing), is_gone).delete.is_empty()
                 })
             })
         })
@@ -128,4 +134,9 @@ impl LineageModel {
         let forgotten = state.trimmed & bit(shard) != 0;
         self.world.java && ((followed && orphan) || forgotten)
     }
+}
+
+/// What is proven once listings that are far enough apart lack the shard.
+fn is_forgotten(state: &State, shard: &str) -> bool {
+    number(shard).is_some_and(|shard| state.trimmed & bit(shard) != 0)
 }
