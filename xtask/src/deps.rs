@@ -32,6 +32,11 @@ const RULES: &[Rule] = &[
         ours: &["kcl-aggregation", "kcl-core", "kcl-dynamo", "kcl-kinesis", "kcl-metrics", "kcl-runtime"],
         banned: &["axum*", "clap*", "dynoxide*", "ferrokinesis*"],
     },
+    Rule {
+        name: "kcl-interop",
+        ours: &["kcl", "kcl-aggregation", "kcl-core", "kcl-dynamo", "kcl-kinesis", "kcl-metrics", "kcl-runtime"],
+        banned: &["ferrokinesis*"],
+    },
 ];
 
 /// What no crate may link: TLS comes from rustls only. (`openssl-probe` only finds certificates and is fine.)

@@ -60,7 +60,7 @@ fn cannot_run(error: &std::io::Error) -> Failure {
 }
 
 /// The path of the `kind` of program (`example`, `bin`) `name`, if this line of cargo's JSON messages reports it as built.
-fn executable(message: &str, kind: &str, name: &str) -> Option<String> {
+pub(crate) fn executable(message: &str, kind: &str, name: &str) -> Option<String> {
     if !message.contains(&format!("\"kind\":[\"{kind}\"]")) || !message.contains(&format!("\"name\":\"{name}\"")) {
         return None;
     }

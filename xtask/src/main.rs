@@ -10,6 +10,7 @@ mod cargo;
 mod deps;
 mod example;
 mod failure;
+mod interop;
 mod mutants;
 mod nightly;
 mod sim;
@@ -38,6 +39,7 @@ usage: cargo xtask VERB
   docs      the documentation builds without a warning
   examples  the examples build, and basic_consumer loses nothing in local mode
 
+  interop   our workers beside real Java workers: [--short] [--allow-skip] [--only NAME] [--list]
   nightly   what takes longer than the gate may: [--minutes N] of seeds, and everything else
   fix       formats, and applies what clippy can mend by itself
   local     keeps the embedded Kinesis and DynamoDB servers running; arguments are passed on
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
         }
         "ci" if rest.is_empty() => answer(steps::run_all()),
         "fix" if rest.is_empty() => answer(steps::fix()),
+        "interop" => answer(interop::run(&rest)),
         "local" => answer(example::local(&rest)),
         "nightly" => answer(nightly::run(&rest)),
         "sim" if !rest.is_empty() => answer(sim::run(&rest.iter().map(String::as_str).collect::<Vec<_>>())),
