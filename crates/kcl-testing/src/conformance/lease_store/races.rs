@@ -99,13 +99,16 @@ impl Draw {
         if self.below(if seen.is_some() { 10 } else { 2 }) == 0 {
             return LeaseWrite::create([full(key), bare(key), partial][self.below(3)].clone());
         }
+        let is_absent = seen.is_none();
         let seen = seen.unwrap_or(partial);
         // Rows have to come and go.
         if seen.checkpoint.is_shard_end() && self.below(2) == 0 {
             return LeaseWrite::delete(&seen);
         }
         let key = LeaseKey::from(key);
-        match self.below(12) {
+        // Only these need no version: half of what is sent to a row that is not there.
+        let verb = if is_absent && self.below(2) == 0 { 6 + self.below(3) } else { self.below(12) };
+        match verb {
             0 => LeaseWrite::renew(&seen),
             1 | 2 => {
                 let owner = WorkerId::new(["owner-a", "owner-b"][self.below(2)]);
