@@ -14,6 +14,14 @@ pub use exchange::{ChangeOutcome, HeldAction, HeldInput, Phase, TenureEnd, Write
 use queue::ChangeQueue;
 pub use queue::{RequestId, RowChange};
 
+/// What is known of a hand-off that was granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct HandOff {
+    /// Until when the lease must be given up.
+    by: Mono,
+    drained: bool,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Attempt {
     number: u64,
@@ -42,8 +50,7 @@ pub struct HeldLease {
     queue: ChangeQueue,
     releasing: bool,
     abandoned: bool,
-    /// If it is being handed off: until when it must be given up.
-    hand_off_by: Option<Mono>,
+    hand_off: Option<HandOff>,
     /// Who asked for it, as last told.
     asked_by: Option<WorkerId>,
     failures: u32,
@@ -70,7 +77,7 @@ impl HeldLease {
             queue: ChangeQueue::default(),
             releasing: false,
             abandoned: false,
-            hand_off_by: None,
+            hand_off: None,
             asked_by: None,
             failures: 0,
             retry_at: Mono::ZERO,
@@ -118,7 +125,7 @@ impl HeldLease {
             return None;
         }
         let pause = (self.phase == Phase::Live).then_some(self.deadline);
-        let hand_off = self.hand_off_by.filter(|_| !self.releasing);
+        let hand_off = self.hand_off.filter(|hand_off| !self.releasing && !hand_off.drained).map(|hand_off| hand_off.by);
         let idle = self.in_flight.is_none() && !self.reading;
         let act = idle.then(|| if self.has_urgent_work() { self.retry_at } else { self.retry_at.max(self.next_renewal) });
         [pause, hand_off, act].into_iter().flatten().min()
@@ -137,13 +144,13 @@ impl HeldLease {
             HeldInput::Tick => {}
             HeldInput::ChangeRequested(change, request) => self.queue.push(change, request, self.in_flight.is_some()),
             HeldInput::ReleaseRequested => self.releasing = true,
-            HeldInput::HandOff(limit) => self.hand_off_by = Some(self.hand_off_by.unwrap_or(now + limit)),
-            HeldInput::Keep => self.hand_off_by = None,
+            HeldInput::HandOff(limit) => self.hand_off = self.hand_off.or(Some(HandOff { by: now + limit, drained: false })),
+            HeldInput::Drained => self.hand_off = self.hand_off.map(|hand_off| HandOff { drained: true, ..hand_off }),
             HeldInput::Abandoned => (self.releasing, self.abandoned) = (true, true),
             HeldInput::WriteAnswered(number, answer) => self.answered(now, number, answer),
             HeldInput::RowRead(row) => self.row_read(now, row),
         }
-        self.give_up_if_late(now);
+        self.advance_hand_off(now);
         self.refuse_changes();
         self.act(now);
     }
@@ -236,7 +243,7 @@ impl HeldLease {
             None => self.back_off(now),
             Some(row) => {
                 self.must_read = false;
-                let parting = self.releasing.then(|| self.parting_write());
+                let parting = self.is_leaving().then(|| self.parting_write());
                 self.decide(row, parting.as_ref());
             }
         }
@@ -268,13 +275,24 @@ impl HeldLease {
 
     /// The write that ends the tenure: to whoever asks for the lease, if it is being handed off; otherwise to nobody.
     fn parting_write(&self) -> LeaseWrite {
-        let heir = self.lease.requested_by.as_ref().filter(|_| self.hand_off_by.is_some() && !self.abandoned);
+        let heir = self.lease.requested_by.as_ref().filter(|_| self.hand_off.is_some() && !self.abandoned);
         let transfer = heir.and_then(|heir| LeaseWrite::transfer(&self.lease, heir));
         transfer.unwrap_or_else(|| LeaseWrite::release(&self.lease))
     }
 
-    fn give_up_if_late(&mut self, now: Mono) {
-        if !self.releasing && self.hand_off_by.is_some_and(|limit| now >= limit) {
+    /// Whether the lease is given up as soon as everything that was requested is written.
+    fn is_leaving(&self) -> bool {
+        self.releasing || self.hand_off.is_some_and(|hand_off| hand_off.drained)
+    }
+
+    fn advance_hand_off(&mut self, now: Mono) {
+        let Some(hand_off) = self.hand_off else { return };
+        if self.lease.checkpoint.is_shard_end() {
+            self.hand_off = None;
+            if let Some(worker) = self.lease.requested_by.clone() {
+                self.queue.push(RowChange::Decline(worker), None, self.in_flight.is_some());
+            }
+        } else if !self.is_leaving() && now >= hand_off.by {
             (self.releasing, self.abandoned) = (true, true);
         }
     }
@@ -317,7 +335,7 @@ impl HeldLease {
 
     fn has_urgent_work(&self) -> bool {
         let paused = self.phase != Phase::Live;
-        self.must_read || self.releasing || paused || !self.queue.is_empty()
+        self.must_read || self.is_leaving() || paused || !self.queue.is_empty()
     }
 
     fn act(&mut self, now: Mono) {
@@ -339,7 +357,7 @@ impl HeldLease {
                 let write = change.write_for(&self.lease);
                 self.send(now, write);
             }
-            None if self.releasing => self.send(now, self.parting_write()),
+            None if self.is_leaving() => self.send(now, self.parting_write()),
             _ if !live || now >= self.next_renewal => self.send(now, LeaseWrite::renew(&self.lease)),
             _ => {}
         }

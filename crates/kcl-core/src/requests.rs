@@ -34,8 +34,12 @@ pub enum RequestStep {
 pub struct Requests {
     me: WorkerId,
     pause: Duration,
+    /// How long nothing is asked for after an owner has declined: it sees something that this worker does not see yet.
+    rest: Duration,
     patience: Duration,
     asked: BTreeMap<LeaseKey, Asked>,
+    /// Until when nothing is asked for, since an owner has declined.
+    pause_until: Mono,
     timers: BTreeSet<(Mono, LeaseKey)>,
 }
 
@@ -43,7 +47,8 @@ impl Requests {
     /// Nothing asked for; `hand_off` is how long an owner may take to finish its work.
     pub fn new(me: WorkerId, timing: LeaseTiming, hand_off: Duration) -> Self {
         let patience = hand_off + timing.renew * 2;
-        Self { me, pause: timing.failover / 20, patience, asked: BTreeMap::new(), timers: BTreeSet::new() }
+        let (asked, timers) = (BTreeMap::new(), BTreeSet::new());
+        Self { me, pause: timing.failover / 20, rest: timing.failover, patience, asked, pause_until: Mono::ZERO, timers }
     }
 
     /// The owner of `seen` is asked for it, by a request sent at `now`.
@@ -59,6 +64,11 @@ impl Requests {
         if let Some(gone) = self.asked.remove(key) {
             self.timers.remove(&(gone.read_at, key.clone()));
         }
+    }
+
+    /// Whether something may be asked for.
+    pub fn may_ask(&self, now: Mono) -> bool {
+        now >= self.pause_until
     }
 
     /// Whether nothing is asked for.
@@ -97,11 +107,19 @@ impl Requests {
             Some(row)
                 if row.owner == asked.owner && row.tenure == asked.tenure && row.requested_by.as_ref() == Some(&self.me) =>
             {
-                if now.since(asked.since) >= self.patience { RequestStep::Take } else { RequestStep::Wait }
+                match (now.since(asked.since) >= self.patience, row.checkpoint.is_shard_end()) {
+                    (false, _) => RequestStep::Wait,
+                    (true, false) => RequestStep::Take,
+                    // The leases of finished shards stay with their owner, which declines.
+                    (true, true) => RequestStep::Nothing,
+                }
             }
             _ => RequestStep::Nothing,
         };
         if step == RequestStep::Nothing {
+            if row.is_some_and(|row| row.owner == asked.owner && row.tenure == asked.tenure) {
+                self.pause_until = now + self.rest;
+            }
             self.over(key);
         }
         step
@@ -138,10 +156,11 @@ impl LeaseCount {
 }
 
 /// Whether an owner gives a lease to the worker that asks for it: only if that makes the counts more even, and if it keeps
-/// its own share, rounded down, whoever else may be asking. `mine` counts the lease, `theirs` does not.
-pub fn gives_away(mine: LeaseCount, theirs: LeaseCount, leases: usize, workers: usize) -> bool {
-    let floor = leases / workers.max(1);
-    mine.excess_over(theirs) >= 2 && mine.all > floor
+/// its own share of the `unfinished` ones, rounded down, whoever else may be asking; once nobody comes or goes any more,
+/// nobody else does. `mine` counts the lease, `theirs` does not. Who asks goes by the same rule.
+pub fn gives_away(mine: LeaseCount, theirs: LeaseCount, unfinished: usize, workers: usize, is_settled: bool) -> bool {
+    let floor = unfinished / workers.max(1);
+    mine.excess_over(theirs) >= 2 && (is_settled || mine.unfinished > floor)
 }
 
 #[cfg(test)]
@@ -157,6 +176,10 @@ mod tests {
         row.hands_off = Some("owner".into());
         row.requested_by = requested_by.map(WorkerId::from);
         row
+    }
+
+    fn finished() -> Lease {
+        Lease { checkpoint: Checkpoint::ShardEnd, ..row(Some("owner"), Some("me")) }
     }
 
     fn at(millis: u64) -> Mono {
@@ -177,6 +200,12 @@ mod tests {
             (0, Some(row(Some("owner"), Some("me"))), RequestStep::Wait, "not answered yet"),
             (35_999, Some(row(Some("owner"), Some("me"))), RequestStep::Wait, "it may take as long as a hand-off may"),
             (36_000, Some(row(Some("owner"), Some("me"))), RequestStep::Take, "and no longer"),
+            (
+                36_000,
+                Some(finished()),
+                RequestStep::Nothing,
+                "declined: nobody takes the lease of a finished shard from its owner",
+            ),
             (1, Some(row(Some("me"), None)), RequestStep::Take, "transferred"),
             (1, Some(row(None, Some("me"))), RequestStep::Take, "released"),
             (1, Some(row(Some("owner"), None)), RequestStep::Nothing, "declined"),
@@ -189,6 +218,8 @@ mod tests {
             let mut requests = asked();
             assert_eq!(requests.row_seen(at(millis), &"shard".into(), row.as_ref()), step, "{why}");
             assert_eq!(requests.is_empty(), step == RequestStep::Nothing, "{why}");
+            let declined = why.starts_with("declined");
+            assert_eq!((requests.may_ask(at(millis)), requests.may_ask(at(millis + 9_000))), (!declined, true), "{why}");
         }
         assert_eq!(asked().row_seen(at(1), &"other".into(), Some(&row(None, None))), RequestStep::Nothing, "not asked for");
     }
@@ -207,21 +238,23 @@ mod tests {
     #[test]
     fn what_an_owner_gives_away() {
         let of = |all, finished| LeaseCount { all, unfinished: all - finished };
-        // mine, theirs, leases, workers
+        // mine, theirs, unfinished, workers -> before and after everybody is known
         let cases = [
-            (of(16, 0), of(0, 0), 16, 2, true),
-            (of(9, 0), of(7, 0), 16, 2, true),
-            (of(8, 0), of(8, 0), 16, 2, false),
-            (of(8, 0), of(7, 0), 16, 2, false),
-            (of(6, 0), of(0, 0), 16, 3, true),
-            (of(5, 0), of(0, 0), 16, 3, false),
-            (of(1, 0), of(0, 0), 1, 2, false),
-            (of(2, 0), of(0, 0), 2, 2, true),
-            (of(6, 5), of(0, 0), 6, 2, false),
-            (of(6, 4), of(0, 0), 6, 2, true),
+            (of(16, 0), of(0, 0), 16, 2, true, true),
+            (of(9, 0), of(7, 0), 16, 2, true, true),
+            (of(8, 0), of(8, 0), 16, 2, false, false),
+            (of(8, 0), of(7, 0), 16, 2, false, false),
+            (of(6, 0), of(0, 0), 16, 3, true, true),
+            (of(5, 0), of(0, 0), 16, 3, false, true),
+            (of(1, 0), of(0, 0), 1, 2, false, false),
+            (of(2, 0), of(0, 0), 2, 2, true, true),
+            (of(6, 5), of(0, 0), 1, 2, false, false),
+            (of(6, 4), of(0, 0), 2, 2, true, true),
+            (of(7, 5), of(5, 5), 4, 3, true, true),
         ];
-        for (mine, theirs, leases, workers, gives) in cases {
-            assert_eq!(gives_away(mine, theirs, leases, workers), gives, "{mine:?} {theirs:?} {leases} {workers}");
+        for (mine, theirs, unfinished, workers, at_first, settled) in cases {
+            let gives = |is_settled| gives_away(mine, theirs, unfinished, workers, is_settled);
+            assert_eq!((gives(false), gives(true)), (at_first, settled), "{mine:?} {theirs:?} {unfinished} {workers}");
         }
     }
 }

@@ -91,7 +91,8 @@ async fn a_hand_off_is_asked_for_withdrawn_and_done() {
 
     let mut values = version.clone();
     values[":rsRequestedBy"] = json!({ "S": "you" });
-    let condition = format!("{MINE} AND attribute_not_exists(#rsRequestedBy)");
+    let seen = "#leaseCounter = :leaseCounterSeen AND #leaseOwner = :leaseOwnerSeen";
+    let condition = format!("{seen} AND attribute_not_exists(#rsRequestedBy)");
     let expected = update(&condition, "SET #rsRequestedBy = :rsRequestedBy", values);
     assert_eq!(request(LeaseWrite::request(&hands_off, &you).unwrap()).await, expected);
 
@@ -104,7 +105,7 @@ async fn a_hand_off_is_asked_for_withdrawn_and_done() {
     values[":leaseCounter"] = json!({ "N": "8" });
     values[":leaseOwner"] = json!({ "S": "you" });
     values[":ownerSwitchesSinceCheckpoint"] = json!({ "N": "1" });
-    let condition = format!("{MINE} AND #rsRequestedBy = :rsRequestedBySeen");
+    let condition = format!("{seen} AND #rsRequestedBy = :rsRequestedBySeen AND attribute_not_exists(#checkpointOwner)");
     let text = "SET #leaseCounter = :leaseCounter, #leaseOwner = :leaseOwner REMOVE #rsHandsOff, #rsRequestedBy \
                 ADD #ownerSwitchesSinceCheckpoint :ownerSwitchesSinceCheckpoint";
     assert_eq!(request(LeaseWrite::transfer(&asked, &you).unwrap()).await, update(&condition, text, values));

@@ -85,6 +85,8 @@ pub(crate) struct Coordinator {
     sync_reads: SyncReads,
     scanning: bool,
     scanned: bool,
+    /// When the table was last read.
+    last_scan: Mono,
     fleet: FleetWatch,
     health: StoreHealth,
     /// Since when every listing was refused for good.
@@ -146,6 +148,7 @@ impl Coordinator {
             sync_reads: SyncReads::default(),
             scanning: false,
             scanned: false,
+            last_scan: now,
             health: StoreHealth::default(),
             stream_refused_since: None,
             unreadable: BTreeMap::new(),

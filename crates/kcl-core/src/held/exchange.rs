@@ -27,11 +27,12 @@ pub enum HeldInput {
     ChangeRequested(RowChange, Option<RequestId>),
     /// The lease is to be given up once everything requested is written.
     ReleaseRequested,
-    /// The lease is handed off to whoever asks for it once it is given up, which is to be requested within this time. If it is not,
-    /// it is given up at once, as if it were abandoned: a call that never returns must not keep the shard from everybody.
+    /// The lease is to be handed off to whoever asks for it, as soon as nobody works on it any more. If that takes longer than
+    /// this it is given up at once, as if it were abandoned: a call that never returns must not keep the shard from everybody.
+    /// If the shard is finished by then it stays after all, and the request is declined.
     HandOff(Duration),
-    /// The lease is not handed off after all: its shard is finished, and the leases of finished shards stay.
-    Keep,
+    /// Nobody works any more on a lease that is to be handed off.
+    Drained,
     /// The lease is to be given up at once and nothing more is to be stored: the application's code has failed.
     Abandoned,
     /// Write number `0` was answered.

@@ -4,7 +4,7 @@ use rand::Rng;
 use rand::seq::SliceRandom;
 
 use super::{TakeInput, TakePlan, planned};
-use crate::{Lease, LeaseCount, Standing, WorkerId};
+use crate::{Lease, LeaseCount, Standing, WorkerId, gives_away};
 
 /// How many leases a worker asks for at the same time: their rows are read until they are transferred.
 const MOST_REQUESTS: usize = 32;
@@ -22,12 +22,15 @@ pub(super) fn plan_moves(input: &TakeInput<'_>, plan: &mut TakePlan, rng: &mut i
         leases.shuffle(rng);
     }
     let floor = input.leases.len() / counts.len().max(1);
+    let (unfinished, workers) = (counts.values().map(|count| count.unfinished).sum(), counts.len());
     loop {
         let mine = counts.get(input.me).copied().unwrap_or_default();
         let others = counts.iter().filter(|(worker, _)| **worker != input.me);
-        let Some((more, richest)) = others.map(|(worker, count)| (count.excess_over(mine), *worker)).max() else { return };
+        let gives = |count: LeaseCount| gives_away(count, mine, unfinished, workers, input.is_settled);
+        let richest = others.filter(|(_, count)| gives(**count)).max_by_key(|(_, count)| (count.excess_over(mine), count.all));
+        let Some((&richest, _)) = richest else { return };
         let somebody_lacks = || !input.is_settled && counts.values().any(|count| count.all < floor);
-        if mine.all >= plan.target || more < 2 || (mine.all >= floor && somebody_lacks()) {
+        if mine.all >= plan.target || (mine.all >= floor && somebody_lacks()) {
             return;
         }
         let Some(lease) = movable.get_mut(richest).and_then(Vec::pop) else { return };

@@ -77,6 +77,11 @@ impl TakePacing {
         self.since_loss >= AFTER_LOSS && self.since_arrival >= AFTER_ARRIVAL
     }
 
+    /// Whether these owners are those that were known so far.
+    pub fn knows(&self, others: &BTreeSet<WorkerId>) -> bool {
+        *others == self.others
+    }
+
     /// The table was scanned.
     pub const fn scanned(&mut self) {
         self.scanned = true;
@@ -243,8 +248,10 @@ mod tests {
             (&["a"], true),
         ];
         for (index, (others, settled)) in scans.into_iter().enumerate() {
+            let (seen, known) = (plan(others, 1, 0), pacing.knows(&plan(others, 1, 0).others));
+            assert_eq!(known, index > 0 && scans[index - 1].0 == others, "scan {index}");
             pacing.scanned();
-            pacing.admit(&mut plan(others, 1, 0));
+            pacing.admit(&mut seen.clone());
             assert_eq!(pacing.is_settled(), settled, "scan {index}");
         }
     }

@@ -12,7 +12,9 @@ impl Coordinator {
     /// The leader's look at the whole table, once for each listing of its periodic shard sync. What that sync repairs is gone
     /// at the next look; what stays is named.
     pub(super) fn audit(&mut self, now: Mono) {
-        if !std::mem::take(&mut self.audit_due) || !self.scanned || !self.leads() {
+        // What was seen long ago tells nothing: this worker may be cut off.
+        let is_fresh = self.scanned && now.since(self.last_scan) <= self.parts.timing.failover * 2;
+        if !std::mem::take(&mut self.audit_due) || !is_fresh || !self.leads() {
             return;
         }
         let Some((_, shards)) = self.listings.newest() else { return };

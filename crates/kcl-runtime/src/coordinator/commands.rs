@@ -46,8 +46,8 @@ impl Coordinator {
         }
         let leaving = self.tenures.get(key).is_some_and(Tenure::is_leaving);
         match end.unwrap_or(ConsumerEnd::DriverGone) {
-            ConsumerEnd::Ended if leaving => self.keep(key),
             ConsumerEnd::Ended | ConsumerEnd::LeaseLost => {}
+            ConsumerEnd::ShutDown if leaving && !self.is_shutting_down() => self.input(key, HeldInput::Drained),
             ConsumerEnd::ShutDown => self.input(key, HeldInput::ReleaseRequested),
             ConsumerEnd::ProcessorPanicked => self.processor_panicked(key),
             ConsumerEnd::DriverGone => {
@@ -59,9 +59,6 @@ impl Coordinator {
             ConsumerEnd::ShardGone => {
                 self.measure(Measurement::count("ProcessTask", "UnreadShardsGone", 1.0).of_shard(&key.shard_id()));
                 self.change(key, RowChange::Checkpoint(Checkpoint::ShardEnd));
-                if leaving {
-                    self.keep(key);
-                }
             }
         }
         self.forget_if_over(key);

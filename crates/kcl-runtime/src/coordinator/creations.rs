@@ -151,7 +151,8 @@ impl Coordinator {
     pub(super) fn send_creations(&mut self, now: Mono) {
         while self.creations.next_send().is_some_and(|moment| moment <= now) {
             let Some(write) = self.creations.next() else { return };
-            if self.is_held(write.key()) || self.takes.under_way.contains(write.key()) {
+            let key = write.key();
+            if self.is_held(key) || self.takes.under_way.contains(key) || self.unanswered_requests.contains(key) {
                 // The row is there, and another write of it is under way (protocol rule P3).
                 self.creations.exists(write.key());
             } else {

@@ -19,10 +19,11 @@ impl Coordinator {
     /// Another worker asks for a lease that this one holds: it is handed off, or the request is declined.
     pub(super) fn asked(&mut self, key: &LeaseKey, by: WorkerId) {
         let Some(tenure) = self.tenures.get(key).filter(|tenure| !tenure.is_dead()) else { return };
-        if self.is_shutting_down() || tenure.is_leaving() {
+        let (ended, leaving) = (tenure.ended_at.is_some(), tenure.is_leaving());
+        if self.is_shutting_down() || leaving {
             return;
         }
-        if tenure.ended_at.is_some() || !self.gives_away_to(&by) {
+        if ended || !self.gives_away_to(&by) {
             tracing::debug!(worker = %self.parts.me, lease = %key, %by, "a request for the lease is declined");
             return self.change(key, RowChange::Decline(by));
         }
@@ -32,23 +33,9 @@ impl Coordinator {
         tenure.leave.cancel();
         if !matches!(tenure.driver, Driver::Running(_)) {
             tenure.driver = Driver::Finished;
-            self.input(key, HeldInput::ReleaseRequested);
+            self.input(key, HeldInput::Drained);
             self.forget_if_over(key);
         }
-    }
-
-    /// The shard was finished before its lease could be handed off. Unless the worker stops it stays here, as the leases of
-    /// finished shards do.
-    pub(super) fn keep(&mut self, key: &LeaseKey) {
-        if self.is_shutting_down() {
-            return;
-        }
-        let leave = self.stop_consumers.child_token();
-        let Some(tenure) = self.tenures.get_mut(key) else { return };
-        tenure.leave = leave;
-        let asked_by = tenure.cell.lease().requested_by;
-        self.input(key, HeldInput::Keep);
-        asked_by.into_iter().for_each(|by| self.change(key, RowChange::Decline(by)));
     }
 
     fn gives_away_to(&self, by: &WorkerId) -> bool {
@@ -56,19 +43,20 @@ impl Coordinator {
         let mut mine = LeaseCount::default();
         let mut theirs = LeaseCount::default();
         self.tenures.values().filter(|tenure| stays(tenure)).for_each(|tenure| mine.add(&tenure.cell.lease()));
-        let mut leases = 0;
+        let mut unfinished = 0;
         let mut workers = BTreeSet::from([&self.parts.me, by]);
         for (lease, standing, _) in self.observer.leases(self.now()) {
-            leases += 1;
             let is_mine = self.tenures.get(&lease.key).is_some_and(stays);
             if let Some(heir) = lease.heir().filter(|_| !is_mine && standing == Standing::Live) {
                 workers.insert(heir);
+                unfinished += usize::from(!lease.checkpoint.is_shard_end());
                 if heir == by {
                     theirs.add(lease);
                 }
             }
         }
-        gives_away(mine, theirs, leases, workers.len())
+        let unfinished = unfinished + mine.unfinished;
+        gives_away(mine, theirs, unfinished, workers.len(), self.takes.pacing.is_settled())
     }
 
     /// Asks the owners of these leases for them.
@@ -82,7 +70,9 @@ impl Coordinator {
     }
 
     fn send_request(&mut self, seen: &Lease, retried: bool) {
-        let Some(write) = LeaseWrite::request(seen, &self.parts.me) else { return };
+        // One write of a row is under way at a time (protocol rule P3).
+        let busy = self.creations.is_under_way(&seen.key) || self.takes.under_way.contains(&seen.key);
+        let Some(write) = LeaseWrite::request(seen, &self.parts.me).filter(|_| !busy) else { return };
         self.requests.sent(self.now(), seen);
         self.unanswered_requests.insert(seen.key.clone());
         self.write_request(write, retried);

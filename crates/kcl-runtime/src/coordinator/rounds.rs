@@ -39,6 +39,7 @@ impl Coordinator {
                 return self.store_failed("scan", error.into());
             }
         };
+        self.last_scan = now;
         self.store_answered("scan");
         self.name_unreadable(scan.unreadable);
         self.observer.see_scan(now, scan.leases);

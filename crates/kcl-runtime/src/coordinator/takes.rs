@@ -70,6 +70,10 @@ impl Coordinator {
             is_settled: self.takes.pacing.is_settled(),
         };
         let mut plan = plan_takes(&input, &mut self.rng);
+        if input.is_settled && !self.takes.pacing.knows(&plan.others) {
+            // It was until this scan.
+            plan = plan_takes(&TakeInput { is_settled: false, ..input }, &mut self.rng);
+        }
         let expired = leases.iter().filter(|(_, standing, _)| matches!(standing, Standing::Expired | Standing::Due)).count();
         #[allow(clippy::cast_precision_loss, reason = "counts of leases and workers")]
         for (name, value) in
@@ -95,7 +99,9 @@ impl Coordinator {
         }
         (self.takes.applied, self.takes.rejected) = (0, 0);
         self.takes.waiting.extend(plan.takes);
-        self.send_requests(plan.requests);
+        if self.requests.may_ask(now) {
+            self.send_requests(plan.requests);
+        }
         self.send_takes(now);
     }
 

@@ -46,9 +46,9 @@ impl Tenure {
         matches!(self.cell.phase(), Phase::Dead(_))
     }
 
-    /// Whether it is being given up.
+    /// Whether it is being given up. The lease of a finished shard is not handed off.
     pub(super) fn is_leaving(&self) -> bool {
-        self.leave.is_cancelled()
+        self.leave.is_cancelled() && self.ended_at.is_none()
     }
 }
 

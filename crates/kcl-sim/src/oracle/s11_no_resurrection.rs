@@ -42,6 +42,11 @@ impl Ends {
         if !is_checkpoint && !matches!(verb, Verb::Renew | Verb::Release | Verb::Transfer) || self.removed_by_hand.contains(key) {
             return None;
         }
+        // Whoever stops gives back what was transferred to it before it had a tenure.
+        let transferred = |row: &kcl_core::Lease| row.owner.as_ref().is_some_and(|owner| row.is_transferred_to(owner));
+        if verb == Verb::Release && write.before.as_ref().is_some_and(transferred) {
+            return None;
+        }
         match self.holders.get(key) {
             Some((holder, since)) if *holder == node && write.sent >= *since => {}
             Some((holder, _)) if *holder == node => return Some("was sent by an earlier tenure"),

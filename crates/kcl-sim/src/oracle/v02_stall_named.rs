@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use kcl_core::ShardId;
+use kcl_core::{ShardId, Verb};
 
 use super::{Finding, Run};
 use crate::exec::NodeId;
 use crate::scenario::Action;
-use crate::trace::{Entry, Event, Tenure};
+use crate::trace::{Entry, Event, Tenure, Told};
 use crate::world::Api;
 
 /// After how long without a read or a returned callback a shard has to be named.
@@ -59,6 +59,10 @@ impl<'a> Stalls<'a> {
                 let (node, shard) = (write.node, write.write.key().shard_id());
                 let ended = write.after.as_ref().is_none_or(|row| row.checkpoint.is_shard_end() || row.owner.is_none());
                 self.held.retain(|tenure, _| tenure.shard != shard || (tenure.node == node && !ended));
+            }
+            // Whoever is told that its own write was rejected counts the lease as lost, also if that write had been applied.
+            Event::Told(node, verb, key, Told::Rejected) if *verb != Verb::Request => {
+                self.held.retain(|tenure, _| tenure.node != *node || tenure.shard != key.shard_id());
             }
             Event::Edited(key, ..) => self.held.retain(|tenure, _| tenure.shard != key.shard_id()),
             Event::AskedToStop(node) | Event::Killed(node) | Event::Stopped(node, _) => {

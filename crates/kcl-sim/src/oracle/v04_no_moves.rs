@@ -61,7 +61,8 @@ fn finished_stay(run: &Run<'_>, live: &BTreeSet<usize>) -> Result<(), Finding> {
     }
 }
 
-/// A rebalancing goes on until a worker, a row or an ownerless lease comes or goes. A worker comes when it owns, or asks for,
+/// A rebalancing goes on until a worker, a row or an ownerless lease comes or goes, or a shard is finished: that changes what
+/// is even. A worker comes when it owns, or asks for,
 /// its first lease: before that nobody sees it.
 fn moved_once(run: &Run<'_>, live: &BTreeSet<usize>) -> Result<(), Finding> {
     let (Some(calm), quiet) = (run.calm(), run.stage(Stage::Quiet)) else { return Ok(()) };
@@ -112,9 +113,11 @@ fn ends_a_transfer(take: &Applied) -> bool {
     take.before.as_ref().zip(owner).is_some_and(|(row, owner)| row.is_transferred_to(owner))
 }
 
-/// Whether a row came or went, or lost its owner.
-const fn changes_rows(write: &Applied) -> bool {
-    write.before.is_none() || write.after.is_none() || matches!(write.write.verb(), Verb::Release)
+/// Whether a row came or went, lost its owner, or is that of a shard that is finished now.
+fn changes_rows(write: &Applied) -> bool {
+    let (Some(before), Some(after)) = (&write.before, &write.after) else { return true };
+    let finished = !before.checkpoint.is_shard_end() && after.checkpoint.is_shard_end();
+    finished || matches!(write.write.verb(), Verb::Release)
 }
 
 #[cfg(test)]
@@ -137,6 +140,7 @@ mod tests {
         moved().enter(Stage::Quiet).says(check, "");
         moved().take(3, "a").enter(Stage::Quiet).says(check, "moved twice in one rebalancing");
         moved().create("b").take(3, "a").enter(Stage::Quiet).says(check, "");
+        moved().end(1, "k").take(3, "a").enter(Stage::Quiet).says(check, "");
         let asked = moved().request(3, "a").at(22_000).transfer(2, "a", 0).take(3, "a");
         asked.enter(Stage::Quiet).says(check, "moved twice in one rebalancing");
     }

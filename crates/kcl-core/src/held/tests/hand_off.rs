@@ -38,7 +38,7 @@ fn it_is_transferred_once_everything_is_stored() {
     let mut script = asked();
     script.input(HeldInput::HandOff(LIMIT));
     assert_eq!(script.sent.len(), 1, "the last call of the application runs");
-    script.checkpoint(7).served().input(HeldInput::ReleaseRequested);
+    script.checkpoint(7).served().input(HeldInput::Drained);
     assert_eq!(script.verb(), Verb::Transfer);
     script.served();
     assert_eq!(script.held.phase(), Phase::Dead(TenureEnd::HandedOff));
@@ -56,7 +56,7 @@ fn without_a_hand_off_a_release_gives_it_to_nobody() {
 #[test]
 fn a_request_that_was_withdrawn_meanwhile_ends_in_a_release() {
     let mut script = asked();
-    script.withdrawn().input(HeldInput::HandOff(LIMIT)).input(HeldInput::ReleaseRequested);
+    script.withdrawn().input(HeldInput::HandOff(LIMIT)).input(HeldInput::Drained);
     assert_eq!(script.verb(), Verb::Transfer);
     script.served().at_millis(3600);
     assert_eq!(script.verb(), Verb::Release);
@@ -67,7 +67,7 @@ fn a_request_that_was_withdrawn_meanwhile_ends_in_a_release() {
 #[test]
 fn a_transfer_with_an_unknown_result_is_decided_by_the_row() {
     let mut script = asked();
-    script.input(HeldInput::HandOff(LIMIT)).input(HeldInput::ReleaseRequested);
+    script.input(HeldInput::HandOff(LIMIT)).input(HeldInput::Drained);
     let number = script.last;
     script.answered(WriteAnswer::Indeterminate).at_millis(3600).read();
     assert_eq!(script.verb(), Verb::Transfer, "it was not applied: sent again");
@@ -103,9 +103,12 @@ fn a_declined_request_is_removed_and_may_be_made_again() {
 }
 
 #[test]
-fn what_is_not_handed_off_after_all_stays() {
+fn the_lease_of_a_shard_that_is_finished_meanwhile_stays() {
     let mut script = asked();
-    script.input(HeldInput::HandOff(Duration::from_secs(5))).input(HeldInput::Keep);
+    let end = HeldInput::ChangeRequested(RowChange::Checkpoint(Checkpoint::ShardEnd), None);
+    script.input(HeldInput::HandOff(Duration::from_secs(5))).input(end).input(HeldInput::Drained).served();
+    assert_eq!(script.verb(), Verb::Withdraw, "the request is declined");
+    script.served();
     for millis in [7000, 11_000, 15_000] {
         script.at_millis(millis).served();
         assert_eq!((script.verb(), script.held.phase()), (Verb::Renew, Phase::Live));

@@ -112,6 +112,11 @@ impl Senders {
                 Expectation::Version { owner, .. },
                 Change::Update(update),
             ) => {
+                // Whoever stops gives back what was transferred to it.
+                let transferred = write.before.as_ref().is_some_and(|row| row.is_transferred_to(me));
+                if write.write.verb() == Verb::Release && transferred {
+                    return self.one_in_flight(write, decided);
+                }
                 let Some(version) = own().filter(|_| owner.as_ref() == Some(me)) else {
                     return found("of a version that it did not write");
                 };
