@@ -99,8 +99,10 @@ impl Observer {
 
     /// What is known of a row after an answer at `now` that showed it as `lease`.
     fn observed(&self, now: Mono, known: Option<Observed>, lease: Lease, consistent: bool) -> Observed {
+        // A row that was removed and created again may have come back to the same counter: its token tells.
+        let version = |lease: &Lease| (lease.counter, lease.tenure, lease.owner.clone());
         match known {
-            Some(mut known) if known.lease.counter == lease.counter && known.lease.owner == lease.owner => {
+            Some(mut known) if version(&known.lease) == version(&lease) => {
                 known.confirmed |= consistent && now >= known.since + self.failover;
                 known.lease = lease;
                 known
@@ -198,6 +200,15 @@ mod tests {
         observer.see_row(at(18), &"shard".into(), Some(lease(Some("other"), 2)));
         assert_eq!(standing(&observer), Standing::Live, "it came back");
         assert_eq!(observer.deadline(), Some(at(28)));
+    }
+
+    #[test]
+    fn another_life_of_the_row_at_the_same_counter_is_not_the_same_version() {
+        let mut observer = Observer::new(FAILOVER);
+        observer.see_row(at(1), &"shard".into(), Some(lease(Some("other"), 7)));
+        let again = Lease { tenure: Some(crate::TenureToken::new(2)), ..lease(Some("other"), 7) };
+        observer.see_row(at(30), &"shard".into(), Some(again));
+        assert_eq!(standing(&observer), Standing::Live);
     }
 
     #[test]
