@@ -100,9 +100,10 @@ impl Observer {
     /// What is known of a row after an answer at `now` that showed it as `lease`.
     fn observed(&self, now: Mono, known: Option<Observed>, lease: Lease, consistent: bool) -> Observed {
         // A row that was removed and created again may have come back to the same counter: its token tells.
-        let version = |lease: &Lease| (lease.counter, lease.tenure, lease.owner.clone());
+        let is_same =
+            |known: &Lease| known.counter == lease.counter && known.owner == lease.owner && known.tenure == lease.tenure;
         match known {
-            Some(mut known) if version(&known.lease) == version(&lease) => {
+            Some(mut known) if is_same(&known.lease) => {
                 known.confirmed |= consistent && now >= known.since + self.failover;
                 known.lease = lease;
                 known
