@@ -21,10 +21,11 @@ fn a_parent_that_one_listing_lacks_is_waited_for() {
         .with(|options| options.mixed = true)
         .with(|options| options.rate_ppm = 24_000)
         .with(|options| options.batch = 18)
+        // There were none when it was found.
+        .with(|options| options.hand_off = std::time::Duration::ZERO)
         .with(|options| options.behaviour.checkpoint_every = 3)
         .with(|options| options.behaviour.ends_late = 3)
         .on(call(1, Api::Scan, 11), Fate::SlowReply(micros(19_107_422)))
-        .on(call(1, Verb::Create, 13), Fate::SlowReply(micros(18_760_080)))
         .on(call(1, Verb::Take, 7), Fate::SlowReply(micros(9_690_709)))
         .on(call(1, Verb::Checkpoint, 5), Fate::SlowReply(micros(8_228_747)))
         .on(call(1, Api::List, 8), Fate::PartialListing(2))
