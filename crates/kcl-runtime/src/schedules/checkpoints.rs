@@ -117,6 +117,7 @@ impl Keeper<'_> {
                 }
                 HeldAction::PhaseChanged(phase) => assert_eq!(phase, Phase::Dead(TenureEnd::Lost)),
                 HeldAction::Read => panic!("no answer is lost here"),
+                HeldAction::Asked(_) => panic!("nobody asks for the lease here"),
             }
         }
     }
