@@ -1,6 +1,7 @@
 //! A lease that this process holds: one cell that the renewals, the checkpoints and the reader of a shard share.
 
 mod exchange;
+mod hand_off;
 mod queue;
 #[cfg(test)]
 mod tests;
@@ -11,16 +12,9 @@ use std::time::Duration;
 use crate::timing::{LeaseTiming, backoff};
 use crate::{HoldId, Lease, LeaseWrite, Mono, Verb, WorkerId};
 pub use exchange::{ChangeOutcome, HeldAction, HeldInput, Phase, TenureEnd, WriteAnswer};
+use hand_off::HandOff;
 use queue::ChangeQueue;
 pub use queue::{RequestId, RowChange};
-
-/// What is known of a hand-off that was granted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct HandOff {
-    /// Until when the lease must be given up.
-    by: Mono,
-    drained: bool,
-}
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Attempt {
@@ -262,39 +256,6 @@ impl HeldLease {
         self.deadline = self.deadline.max(sent_at + self.timing.hold);
         self.next_renewal = sent_at + self.timing.renew;
         self.settle();
-    }
-
-    /// Tells of a request when it is first seen.
-    fn know(&mut self, row: Lease) {
-        self.lease = row;
-        if self.lease.requested_by != self.asked_by {
-            self.asked_by.clone_from(&self.lease.requested_by);
-            self.actions.extend(self.asked_by.clone().map(HeldAction::Asked));
-        }
-    }
-
-    /// The write that ends the tenure: to whoever asks for the lease, if it is being handed off; otherwise to nobody.
-    fn parting_write(&self) -> LeaseWrite {
-        let heir = self.lease.requested_by.as_ref().filter(|_| self.hand_off.is_some() && !self.abandoned);
-        let transfer = heir.and_then(|heir| LeaseWrite::transfer(&self.lease, heir));
-        transfer.unwrap_or_else(|| LeaseWrite::release(&self.lease))
-    }
-
-    /// Whether the lease is given up as soon as everything that was requested is written.
-    fn is_leaving(&self) -> bool {
-        self.releasing || self.hand_off.is_some_and(|hand_off| hand_off.drained)
-    }
-
-    fn advance_hand_off(&mut self, now: Mono) {
-        let Some(hand_off) = self.hand_off else { return };
-        if self.lease.checkpoint.is_shard_end() {
-            self.hand_off = None;
-            if let Some(worker) = self.lease.requested_by.clone() {
-                self.queue.push(RowChange::Decline(worker), None, self.in_flight.is_some());
-            }
-        } else if !self.is_leaving() && now >= hand_off.by {
-            (self.releasing, self.abandoned) = (true, true);
-        }
     }
 
     /// Answers every requested change that the stored row already shows.

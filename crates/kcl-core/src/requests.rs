@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::{Lease, LeaseKey, LeaseTiming, Mono, TenureToken, WorkerId};
+use crate::{Lease, LeaseKey, LeaseTiming, Mono, Standing, TenureToken, WorkerId};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Asked {
@@ -40,30 +40,25 @@ pub struct Requests {
     asked: BTreeMap<LeaseKey, Asked>,
     /// Until when nothing is asked for, since an owner has declined.
     pause_until: Mono,
-    timers: BTreeSet<(Mono, LeaseKey)>,
 }
 
 impl Requests {
     /// Nothing asked for; `hand_off` is how long an owner may take to finish its work.
     pub fn new(me: WorkerId, timing: LeaseTiming, hand_off: Duration) -> Self {
         let patience = hand_off + timing.renew * 2;
-        let (asked, timers) = (BTreeMap::new(), BTreeSet::new());
-        Self { me, pause: timing.failover / 20, rest: timing.failover, patience, asked, pause_until: Mono::ZERO, timers }
+        let (pause, rest) = ((timing.failover / 20).max(Duration::from_millis(1)), timing.failover);
+        Self { me, pause, rest, patience, asked: BTreeMap::new(), pause_until: Mono::ZERO }
     }
 
     /// The owner of `seen` is asked for it, by a request sent at `now`.
     pub fn sent(&mut self, now: Mono, seen: &Lease) {
-        self.over(&seen.key);
         let asked = Asked { owner: seen.owner.clone(), tenure: seen.tenure, since: now, read_at: now + self.pause };
-        self.timers.insert((asked.read_at, seen.key.clone()));
         self.asked.insert(seen.key.clone(), asked);
     }
 
     /// The lease is held now, or not wanted any more.
     pub fn over(&mut self, key: &LeaseKey) {
-        if let Some(gone) = self.asked.remove(key) {
-            self.timers.remove(&(gone.read_at, key.clone()));
-        }
+        self.asked.remove(key);
     }
 
     /// Whether something may be asked for.
@@ -76,6 +71,11 @@ impl Requests {
         self.asked.is_empty()
     }
 
+    /// Whether this lease is asked for.
+    pub fn contains(&self, key: &LeaseKey) -> bool {
+        self.asked.contains_key(key)
+    }
+
     /// What is asked for.
     pub fn keys(&self) -> impl Iterator<Item = &LeaseKey> {
         self.asked.keys()
@@ -83,20 +83,17 @@ impl Requests {
 
     /// The rows that are to be read now. Each is named once per pause.
     pub fn due(&mut self, now: Mono) -> Vec<LeaseKey> {
-        let mut due = Vec::new();
-        while let Some((at, key)) = self.timers.first().filter(|(at, _)| *at <= now).cloned() {
-            self.timers.remove(&(at, key.clone()));
-            let Some(asked) = self.asked.get_mut(&key) else { continue };
-            asked.read_at = now + self.pause.max(Duration::from_millis(1));
-            self.timers.insert((asked.read_at, key.clone()));
-            due.push(key);
-        }
-        due
+        let due = self.asked.iter_mut().filter(|(_, asked)| asked.read_at <= now);
+        due.map(|(key, asked)| {
+            asked.read_at = now + self.pause;
+            key.clone()
+        })
+        .collect()
     }
 
     /// When [`due`](Self::due) has something to name next.
     pub fn deadline(&self) -> Option<Mono> {
-        self.timers.first().map(|(at, _)| *at)
+        self.asked.values().map(|asked| asked.read_at).min()
     }
 
     /// A strongly consistent answer showed the row at `now`; `None` if there is none.
@@ -158,9 +155,30 @@ impl LeaseCount {
 /// Whether an owner gives a lease to the worker that asks for it: only if that makes the counts more even, and if it keeps
 /// its own share of the `unfinished` ones, rounded down, whoever else may be asking; once nobody comes or goes any more,
 /// nobody else does. `mine` counts the lease, `theirs` does not. Who asks goes by the same rule.
-pub fn gives_away(mine: LeaseCount, theirs: LeaseCount, unfinished: usize, workers: usize, is_settled: bool) -> bool {
+pub(crate) fn gives_away(mine: LeaseCount, theirs: LeaseCount, unfinished: usize, workers: usize, is_settled: bool) -> bool {
     let floor = unfinished / workers.max(1);
     mine.excess_over(theirs) >= 2 && (is_settled || mine.unfinished > floor)
+}
+
+/// The same for the worker `by`, which is counted here: `mine` are the leases that this worker, `me`, holds and gives to nobody
+/// yet, and `others` the rows of all that it does not, as observed.
+pub fn gives_away_to<'a>(
+    by: &'a WorkerId,
+    me: &'a WorkerId,
+    mine: LeaseCount,
+    others: impl IntoIterator<Item = (&'a Lease, Standing)>,
+    is_settled: bool,
+) -> bool {
+    let (mut theirs, mut unfinished, mut workers) = (LeaseCount::default(), mine.unfinished, BTreeSet::from([me, by]));
+    for (lease, standing) in others {
+        let Some(heir) = lease.heir().filter(|_| standing == Standing::Live) else { continue };
+        workers.insert(heir);
+        unfinished += usize::from(!lease.checkpoint.is_shard_end());
+        if heir == by {
+            theirs.add(lease);
+        }
+    }
+    gives_away(mine, theirs, unfinished, workers.len(), is_settled)
 }
 
 #[cfg(test)]
@@ -255,6 +273,33 @@ mod tests {
         for (mine, theirs, unfinished, workers, at_first, settled) in cases {
             let gives = |is_settled| gives_away(mine, theirs, unfinished, workers, is_settled);
             assert_eq!((gives(false), gives(true)), (at_first, settled), "{mine:?} {theirs:?} {unfinished} {workers}");
+        }
+    }
+
+    #[test]
+    fn whom_an_owner_gives_a_lease() {
+        // Rows by who is to have them, capitals of finished shards; `.` has expired. This worker has four others.
+        let cases = [
+            ("", "b", true, "who has nothing"),
+            ("bbb", "b", false, "who has nearly as many"),
+            ("bBB", "b", false, "also if some of them are finished: all count"),
+            ("b..", "b", true, "what has expired does not count"),
+            ("bcc", "b", true, "four of seven and three workers"),
+            ("cdefgh", "b", true, "four of ten and eight workers"),
+            ("bcdefg", "h", true, "the newcomer is one of them"),
+        ];
+        let lease = |letter: char| {
+            let mut lease = row(Some(letter.to_lowercase().to_string().as_str()), None);
+            if letter.is_uppercase() {
+                lease.checkpoint = Checkpoint::ShardEnd;
+            }
+            (lease, if letter == '.' { Standing::Expired } else { Standing::Live })
+        };
+        let mine = LeaseCount { all: 4, unfinished: 4 };
+        for (rows, by, gives, why) in cases {
+            let rows: Vec<_> = rows.chars().map(lease).collect();
+            let others = rows.iter().map(|(lease, standing)| (lease, *standing));
+            assert_eq!(gives_away_to(&by.into(), &"me".into(), mine, others, false), gives, "{rows:?} {by}: {why}");
         }
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rand::seq::SliceRandom;
 use rand::{Rng, RngExt};
 
-use crate::{Change, Expectation, Field, Lease, LeaseKey, LeaseWrite, Standing, TenureToken, WorkerId};
+use crate::{Change, Expectation, Field, Lease, LeaseCount, LeaseKey, LeaseWrite, Standing, TenureToken, WorkerId};
 use moves::plan_moves;
 pub use pacing::{NextRound, TakePacing};
 pub use reading::ReadPacing;
@@ -48,6 +48,11 @@ pub struct PlannedTake {
 }
 
 impl PlannedTake {
+    /// A take of this lease by `me`, which then hands it off when it is asked, or does not.
+    pub fn new(lease: &Lease, me: &WorkerId, token: TenureToken, hands_off: bool, from_live: bool) -> Self {
+        Self { write: LeaseWrite::take(lease, me, token).with_hand_off(hands_off), from_live }
+    }
+
     /// What to send after the take was rejected because the row is `current`: it was meant for this owner, who has gone on since
     /// the row was seen, and not to the end of the shard. Anything else is for another round to plan. It is a take of another
     /// version, with a token of its own.
@@ -56,8 +61,7 @@ impl PlannedTake {
         let Expectation::Version { owner: Some(expected), .. } = self.write.expectation() else { return None };
         let same = current.is_owned_by(expected) && expected != me;
         let finished = current.checkpoint.is_shard_end();
-        let write = LeaseWrite::take(current, me, token).with_hand_off(self.hands_off());
-        (self.from_live && same && !finished).then_some(Self { write, from_live: true })
+        (self.from_live && same && !finished).then(|| Self::new(current, me, token, self.hands_off(), true))
     }
 
     fn hands_off(&self) -> bool {
@@ -96,15 +100,15 @@ pub struct TakePlan {
 /// dealt out again without those who left it. Those that have to be read first count as free: of a dead worker's leases
 /// everybody reads those that it would take, and not all of them.
 pub fn plan_takes(input: &TakeInput<'_>, rng: &mut impl Rng) -> TakePlan {
-    let mut counts: BTreeMap<&WorkerId, usize> = BTreeMap::from([(input.me, 0)]);
+    let mut counts: BTreeMap<&WorkerId, LeaseCount> = BTreeMap::from([(input.me, LeaseCount::default())]);
     let mut available = Vec::new();
     let mut transferred = Vec::new();
     for &(lease, standing, age) in input.leases {
         match lease.heir() {
-            heir if input.held.contains(&lease.key) => *counts.entry(heir.unwrap_or(input.me)).or_default() += 1,
+            heir if input.held.contains(&lease.key) => counts.entry(heir.unwrap_or(input.me)).or_default().add(lease),
             // Leftovers under this worker's own name count for it, too: it takes them once they have expired.
             Some(owner) if standing == Standing::Live => {
-                *counts.entry(owner).or_default() += 1;
+                counts.entry(owner).or_default().add(lease);
                 if input.hand_off && lease.is_transferred_to(input.me) {
                     transferred.push(lease);
                 }
@@ -115,7 +119,9 @@ pub fn plan_takes(input: &TakeInput<'_>, rng: &mut impl Rng) -> TakePlan {
     let total = input.leases.len().max(input.held.len());
     let fair = total.div_ceil(counts.len());
     let target = fair.min(input.max_leases);
-    let mine = counts.get(input.me).copied().unwrap_or(0);
+    let mine = counts.get(input.me).map_or(0, |count| count.all);
+    // A lease that is handed off is held until it is transferred.
+    let room = input.max_leases.saturating_sub(mine.max(input.held.len()));
     let others = counts.keys().filter(|owner| **owner != input.me).map(|owner| (*owner).clone()).collect();
     let spillover = fair - target;
     let mut plan = TakePlan { target, held: mine, others, available: available.len(), spillover, ..TakePlan::default() };
@@ -128,18 +134,19 @@ pub fn plan_takes(input: &TakeInput<'_>, rng: &mut impl Rng) -> TakePlan {
         available.iter().filter(|(_, standing, _)| *standing == Standing::Due).map(|(lease, ..)| &lease.key).collect();
     let is_empty = available.is_empty();
     let chosen = if very_old.is_empty() {
-        let shared = Counts { me: input.me, of: counts.clone(), leases: total, max_leases: input.max_leases };
+        let of = counts.iter().map(|(worker, count)| (*worker, count.all)).collect();
+        let shared = Counts { me: input.me, of, leases: total, max_leases: input.max_leases };
         let again = share_left_over(&shared, left_over, rng);
         let mut chosen = share(&shared, available.into_iter().map(|(lease, ..)| lease).collect(), rng);
         let keys: BTreeSet<&LeaseKey> = chosen.iter().map(|lease| &lease.key).collect();
         chosen.extend(again.into_iter().filter(|lease| !keys.contains(&lease.key)));
-        chosen.truncate(input.max_leases.saturating_sub(mine));
+        chosen.truncate(room);
         chosen
     } else {
-        choose(very_old, input.max_leases.saturating_sub(mine), rng)
+        choose(very_old, room, rng)
     };
     if is_empty {
-        plan_moves(input, &mut plan, rng);
+        plan_moves(input, counts, room, &mut plan, rng);
     }
     plan.reads = chosen.iter().filter(|lease| due.contains(&lease.key)).map(|lease| lease.key.clone()).collect();
     if plan.reads.is_empty() {
@@ -161,8 +168,7 @@ fn is_left_over(&(_, standing, age): &(&Lease, Standing, Duration), failover: Du
 }
 
 fn planned(input: &TakeInput<'_>, lease: &Lease, from_live: bool, rng: &mut impl Rng) -> PlannedTake {
-    let write = LeaseWrite::take(lease, input.me, TenureToken::new(rng.random())).with_hand_off(input.hand_off);
-    PlannedTake { write, from_live }
+    PlannedTake::new(lease, input.me, TenureToken::new(rng.random()), input.hand_off, from_live)
 }
 
 fn choose<'a>(mut leases: Vec<&'a Lease>, most: usize, rng: &mut impl Rng) -> Vec<&'a Lease> {

@@ -147,13 +147,13 @@ impl Consumer {
                 None => std::future::pending().await,
             }
         };
-        let shutdown = async {
+        let left = async {
             if leaving {
                 std::future::pending::<()>().await;
             }
             self.leave.cancelled().await;
         };
-        let alarm = race2(self.commands.closed(), race2(self.phases.changed(), race2(shutdown, sleep)));
+        let alarm = race2(self.commands.closed(), race2(self.phases.changed(), race2(left, sleep)));
         if matches!(alarm.await, crate::race::Either::First(())) {
             self.abandon();
         }

@@ -7,13 +7,13 @@
 //! Time, sleep, tasks and randomness come from an [`Env`] and from nowhere else, so that the same drivers run under a
 //! simulator. This crate knows no AWS service: it stands on the seams of `kcl-core`.
 
+mod answers;
 mod cell;
 mod command;
 mod consumer;
 mod coordinator;
 mod env;
 mod error;
-mod joining;
 mod parts;
 mod port;
 mod race;

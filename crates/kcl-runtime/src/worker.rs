@@ -4,16 +4,16 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use kcl_core::{
     ConfigError, ErrorKind, FleetMode, LeaseTiming, MetricsPublisher, ReadError, Shard, ShardFilter, ShardRecordProcessorFactory,
-    StoreError, Wall, WorkerConfig, WorkerId, check_listing, error_chain,
+    StoreError, Wall, WorkerConfig, WorkerId, check_listing, error_chain, fleet_mode,
 };
 use rand::RngExt;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::answers::{LATE, TABLE_POLL, answered};
 use crate::coordinator::{self, Coordinator};
 use crate::env::{Env, TaskClass, TaskEnd};
 use crate::error::{ConsumerError, StartError};
-use crate::joining::join;
 use crate::parts::{Backends, Parts};
 use crate::race::within;
 use crate::status::{ConsumerState, ConsumerStatus, StatusBoard};
@@ -22,7 +22,6 @@ use crate::status::{ConsumerState, ConsumerStatus, StatusBoard};
 const MAILBOX: usize = 256;
 /// How long a table may take to be made (KCL: 600 s).
 const TABLE_LIMIT: Duration = Duration::from_secs(600);
-pub(crate) const TABLE_POLL: Duration = Duration::from_millis(250);
 const TABLE_PROGRESS: Duration = Duration::from_secs(10);
 
 /// A running worker. Dropping it shuts the worker down without waiting for it.
@@ -196,7 +195,9 @@ async fn prepare_on_coordination(parts: &Arc<Parts>) -> Result<FleetMode, StartE
 
 async fn prepare_and_join(parts: &Parts) -> Result<FleetMode, StartError> {
     prepare(parts).await?;
-    let mode = join(parts).await?;
+    let late = || StoreError::new(ErrorKind::Unavailable, "reading the fleet's mode", &*parts.config.application).with_hint(LATE);
+    let rows = answered(parts, || parts.store.fleet(), StoreError::is_retryable, late).await?;
+    let mode = fleet_mode(&rows)?;
     coordinator::report(&mode);
     Ok(mode)
 }
@@ -222,7 +223,7 @@ async fn prepare(parts: &Parts) -> Result<(), StoreError> {
         let left = config.start_timeout.saturating_sub(env.now().since(answered));
         let late = || {
             let error = StoreError::new(ErrorKind::Unavailable, "preparing the lease store", config.application.as_str());
-            error.with_hint("no answer within the start timeout; check endpoint, region and network")
+            error.with_hint(LATE)
         };
         let error = match within(env, left, parts.store.prepare()).await {
             Some(Ok(())) => return Ok(()),
@@ -250,31 +251,15 @@ async fn prepare(parts: &Parts) -> Result<(), StoreError> {
 }
 
 async fn first_listing(parts: &Parts) -> Result<Vec<Shard>, StartError> {
-    let (env, config) = (&*parts.env, &parts.config);
-    let begun = env.now();
-    let mut last_error = None;
-    loop {
-        let left = config.start_timeout.saturating_sub(env.now().since(begun));
-        let late = || -> StartError {
-            let error = ReadError::new(ErrorKind::Unavailable, "listing the shards", config.stream.as_str());
-            error.with_hint("no answer within the start timeout; check endpoint, region and network").into()
-        };
-        let error: StartError = match within(env, left, parts.stream.list_shards(ShardFilter::All)).await {
-            Some(Ok(shards)) => match check_listing(&shards) {
-                Ok(()) => return Ok(shards),
-                Err(error) => error.into(),
-            },
-            Some(Err(error)) if !error.is_retryable() => return Err(error.into()),
-            Some(Err(error)) => error.into(),
-            None => last_error.take().unwrap_or_else(late),
-        };
-        let now = env.now();
-        if now.since(begun) >= config.start_timeout {
-            return Err(error);
-        }
-        last_error = Some(error);
-        env.sleep_until(now + TABLE_POLL).await;
-    }
+    let list = || async {
+        let shards = parts.stream.list_shards(ShardFilter::All).await?;
+        check_listing(&shards)?;
+        Ok(shards)
+    };
+    let late = || -> StartError {
+        ReadError::new(ErrorKind::Unavailable, "listing the shards", parts.config.stream.as_str()).with_hint(LATE).into()
+    };
+    answered(parts, list, |error| !matches!(error, StartError::Stream(error) if !error.is_retryable()), late).await
 }
 
 /// A name that no other process has: where the operating system tells one, the host's name, then random digits.

@@ -147,6 +147,24 @@ fn a_request_is_made_once_and_leaves_the_version() {
 }
 
 #[test]
+fn a_rejected_request_is_sent_again_only_to_the_owner_it_was_meant_for() {
+    let other = WorkerId::from("other");
+    let request = LeaseWrite::request(&row(), &other).unwrap();
+    let renewed = Lease { counter: LeaseCounter::new(9), ..row() };
+    let cases = [
+        (renewed.clone(), true, "it was renewed"),
+        (Lease { owner: Some("third".into()), hands_off: Some("third".into()), ..renewed.clone() }, false, "it went elsewhere"),
+        (Lease { requested_by: Some("third".into()), ..renewed.clone() }, false, "somebody else asks"),
+        (Lease { checkpoint: Checkpoint::ShardEnd, ..renewed.clone() }, false, "the shard is finished"),
+        (Lease { hands_off: None, ..renewed }, false, "its owner does not hand off any more"),
+    ];
+    for (current, again, why) in cases {
+        assert_eq!(request.request_again(&current, &other).is_some(), again, "{why}");
+    }
+    assert!(LeaseWrite::renew(&row()).request_again(&row(), &other).is_none(), "not a request");
+}
+
+#[test]
 fn only_owners_that_hand_off_are_asked() {
     let me = WorkerId::from("me");
     let cases = [

@@ -16,14 +16,20 @@ const MOST_REQUESTS: usize = 32;
 /// Owners that hand their leases off are asked; from others, such as Java workers, leases are taken, a few in a round. Nothing
 /// above the share rounded down is moved while another worker has less than that, or the lease would soon move again; unless
 /// that worker seems not to want more. A lease that somebody has asked for counts as that worker's.
-pub(super) fn plan_moves(input: &TakeInput<'_>, plan: &mut TakePlan, rng: &mut impl Rng) {
-    let Moves { mut counts, mut movable, mut asked_for } = Moves::among(input);
-    for leases in movable.values_mut() {
+pub(super) fn plan_moves<'a>(
+    input: &TakeInput<'a>,
+    mut counts: BTreeMap<&'a WorkerId, LeaseCount>,
+    room: usize,
+    plan: &mut TakePlan,
+    rng: &mut impl Rng,
+) {
+    let Movable { mut by_owner, mut asked_for } = Movable::among(input);
+    for leases in by_owner.values_mut() {
         leases.shuffle(rng);
     }
     let floor = input.leases.len() / counts.len().max(1);
     let (unfinished, workers) = (counts.values().map(|count| count.unfinished).sum(), counts.len());
-    loop {
+    while plan.requests.len() + plan.stolen < room {
         let mine = counts.get(input.me).copied().unwrap_or_default();
         let others = counts.iter().filter(|(worker, _)| **worker != input.me);
         let gives = |count: LeaseCount| gives_away(count, mine, unfinished, workers, input.is_settled);
@@ -33,7 +39,7 @@ pub(super) fn plan_moves(input: &TakeInput<'_>, plan: &mut TakePlan, rng: &mut i
         if mine.all >= plan.target || (mine.all >= floor && somebody_lacks()) {
             return;
         }
-        let Some(lease) = movable.get_mut(richest).and_then(Vec::pop) else { return };
+        let Some(lease) = by_owner.get_mut(richest).and_then(Vec::pop) else { return };
         if input.hand_off && lease.can_be_asked_for() {
             if asked_for >= MOST_REQUESTS {
                 return;
@@ -52,29 +58,27 @@ pub(super) fn plan_moves(input: &TakeInput<'_>, plan: &mut TakePlan, rng: &mut i
     }
 }
 
-struct Moves<'a> {
-    counts: BTreeMap<&'a WorkerId, LeaseCount>,
-    /// What may be moved, by owner.
-    movable: BTreeMap<&'a WorkerId, Vec<&'a Lease>>,
+/// What may be moved, by owner.
+#[derive(Default)]
+struct Movable<'a> {
+    by_owner: BTreeMap<&'a WorkerId, Vec<&'a Lease>>,
     /// How many leases this worker has asked for.
     asked_for: usize,
 }
 
-impl<'a> Moves<'a> {
+impl<'a> Movable<'a> {
     fn among(input: &TakeInput<'a>) -> Self {
-        let mut moves = Self { counts: BTreeMap::new(), movable: BTreeMap::new(), asked_for: 0 };
-        moves.counts.entry(input.me).or_default();
-        for &(lease, standing, _) in input.leases {
-            let is_held = input.held.contains(&lease.key);
-            let Some(heir) = lease.heir().filter(|_| is_held || standing == Standing::Live) else { continue };
-            moves.counts.entry(heir).or_default().add(lease);
-            moves.asked_for += usize::from(heir == input.me && !is_held);
+        let mut movable = Self::default();
+        let others =
+            input.leases.iter().filter(|(lease, standing, _)| *standing == Standing::Live && !input.held.contains(&lease.key));
+        for (lease, heir) in others.filter_map(|(lease, ..)| Some((*lease, lease.heir()?))) {
+            movable.asked_for += usize::from(heir == input.me);
             // One that somebody asks for is on its way.
             let stays = lease.checkpoint.is_shard_end() || lease.actual_owner() != Some(heir) || input.avoid.contains(&lease.key);
-            if heir != input.me && !is_held && !stays {
-                moves.movable.entry(heir).or_default().push(lease);
+            if heir != input.me && !stays {
+                movable.by_owner.entry(heir).or_default().push(lease);
             }
         }
-        moves
+        movable
     }
 }

@@ -1,6 +1,8 @@
 use std::collections::BTreeSet;
 
-use super::TakePlan;
+use rand::Rng;
+
+use super::{TakeInput, TakePlan, plan_takes};
 use crate::WorkerId;
 
 /// Keeps a worker from taking what is not its share because its view is not complete yet, or not any more.
@@ -77,9 +79,14 @@ impl TakePacing {
         self.since_loss >= AFTER_LOSS && self.since_arrival >= AFTER_ARRIVAL
     }
 
-    /// Whether these owners are those that were known so far.
-    pub fn knows(&self, others: &BTreeSet<WorkerId>) -> bool {
-        *others == self.others
+    /// What a round takes and asks for, before it is [admitted](Self::admit). If the table shows that somebody has come or gone
+    /// since the round before nothing counts as settled.
+    pub fn plan(&self, input: &TakeInput<'_>, rng: &mut impl Rng) -> TakePlan {
+        let plan = plan_takes(input, rng);
+        if !input.is_settled || plan.others == self.others {
+            return plan;
+        }
+        plan_takes(&TakeInput { is_settled: false, ..input.clone() }, rng)
     }
 
     /// The table was scanned.
@@ -248,10 +255,8 @@ mod tests {
             (&["a"], true),
         ];
         for (index, (others, settled)) in scans.into_iter().enumerate() {
-            let (seen, known) = (plan(others, 1, 0), pacing.knows(&plan(others, 1, 0).others));
-            assert_eq!(known, index > 0 && scans[index - 1].0 == others, "scan {index}");
             pacing.scanned();
-            pacing.admit(&mut seen.clone());
+            pacing.admit(&mut plan(others, 1, 0));
             assert_eq!(pacing.is_settled(), settled, "scan {index}");
         }
     }

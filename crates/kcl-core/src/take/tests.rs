@@ -357,3 +357,11 @@ fn what_somebody_asks_for_is_not_counted_by_its_owner() {
     let plan = plan.plan("--aa");
     assert_eq!((plan.held, plan.others.len(), plan.requests.len()), (2, 1, 0));
 }
+
+#[test]
+fn a_lease_that_is_being_handed_off_is_still_held() {
+    for (max_leases, taken) in [(5, 1), (4, 0)] {
+        let plan = Taker { me: "a", max_leases, leases_to_acquire: 1, hand_off: true, handing_off: "a", is_settled: false };
+        assert_eq!(plan.plan("--aa....bb").takes.len(), taken, "four held, two of them on their way: at most {max_leases}");
+    }
+}

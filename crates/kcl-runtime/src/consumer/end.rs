@@ -26,7 +26,7 @@ impl Consumer {
             self.abandon();
             return Ok(());
         }
-        // Given up when the phase changes or the shutdown begins: asking again does no harm.
+        // Given up when the phase changes or the shard is to be left: asking again does no harm.
         let interrupted = race2(self.phases.changed(), self.leave.cancelled());
         if matches!(race2(interrupted, created).await, Either::Second(Ok(()))) {
             self.cell.reach_end();

@@ -150,7 +150,7 @@ impl Consumer {
         }
     }
 
-    /// Every shard; `None` if the phase changed or the shutdown began meanwhile.
+    /// Every shard; `None` if the phase changed or the shard is to be left meanwhile.
     pub(super) async fn list_shards(&mut self) -> Option<Result<Vec<kcl_core::Shard>, ReadError>> {
         let call = self.parts.stream.list_shards(kcl_core::ShardFilter::All);
         let interrupted = race2(self.phases.changed(), self.leave.cancelled());

@@ -1,6 +1,4 @@
-use std::collections::BTreeSet;
-
-use kcl_core::{Hole, Incarnation, Lease, LeaseKey, LeaseWrite, Measurement, Mono, Stranger, audit, incarnation};
+use kcl_core::{Hole, Incarnation, Lease, LeaseWrite, Measurement, Mono, Stranger, audit, incarnation};
 
 use super::Coordinator;
 use crate::error::ConsumerError;
@@ -48,8 +46,7 @@ impl Coordinator {
 
     /// Rows that are held here are left to a later leader: another write of them may be under way (protocol rule P3).
     fn fill_in(&mut self, now: Mono, writes: Vec<LeaseWrite>) {
-        let held: BTreeSet<LeaseKey> = self.tenures.keys().cloned().collect();
-        let missing: Vec<LeaseWrite> = writes.into_iter().filter(|write| !held.contains(write.key())).collect();
+        let missing: Vec<LeaseWrite> = writes.into_iter().filter(|write| !self.tenures.contains_key(write.key())).collect();
         if !missing.is_empty() {
             tracing::info!(worker = %self.parts.me, leases = missing.len(), "filling in the hash ranges of leases");
             self.creations.add(now, missing);

@@ -1,15 +1,13 @@
 //! Moves between workers of this library: who asks for a lease, and who hands it off.
 
-use std::collections::BTreeSet;
-
 use kcl_core::{
     ErrorKind, HeldInput, Lease, LeaseCount, LeaseKey, LeaseWrite, Measurement, Mono, PlannedTake, RequestStep, RowChange,
-    Standing, StoreError, TenureToken, WorkerId, WriteOutcome, gives_away,
+    StoreError, TenureToken, WorkerId, WriteOutcome, gives_away_to,
 };
 use rand::RngExt;
 
 use super::Coordinator;
-use super::tenures::{Driver, Tenure};
+use super::tenures::Driver;
 
 impl Coordinator {
     pub(super) fn hands_off(&self) -> bool {
@@ -39,24 +37,12 @@ impl Coordinator {
     }
 
     fn gives_away_to(&self, by: &WorkerId) -> bool {
-        let stays = |tenure: &Tenure| !tenure.is_dead() && !tenure.is_leaving();
+        let stays = |key: &LeaseKey| self.tenures.get(key).is_some_and(|tenure| !tenure.is_dead() && !tenure.is_leaving());
         let mut mine = LeaseCount::default();
-        let mut theirs = LeaseCount::default();
-        self.tenures.values().filter(|tenure| stays(tenure)).for_each(|tenure| mine.add(&tenure.cell.lease()));
-        let mut unfinished = 0;
-        let mut workers = BTreeSet::from([&self.parts.me, by]);
-        for (lease, standing, _) in self.observer.leases(self.now()) {
-            let is_mine = self.tenures.get(&lease.key).is_some_and(stays);
-            if let Some(heir) = lease.heir().filter(|_| !is_mine && standing == Standing::Live) {
-                workers.insert(heir);
-                unfinished += usize::from(!lease.checkpoint.is_shard_end());
-                if heir == by {
-                    theirs.add(lease);
-                }
-            }
-        }
-        let unfinished = unfinished + mine.unfinished;
-        gives_away(mine, theirs, unfinished, workers.len(), self.takes.pacing.is_settled())
+        self.tenures.iter().filter(|(key, _)| stays(key)).for_each(|(_, tenure)| mine.add(&tenure.cell.lease()));
+        let observed = self.observer.leases(self.now()).map(|(lease, standing, _)| (lease, standing));
+        let others = observed.filter(|(lease, _)| !stays(&lease.key));
+        gives_away_to(by, &self.parts.me, mine, others, self.takes.pacing.is_settled())
     }
 
     /// Asks the owners of these leases for them.
@@ -65,14 +51,16 @@ impl Coordinator {
             tracing::info!(worker = %self.parts.me, leases = leases.len(), "asking workers that have more for leases");
         }
         for seen in leases {
-            self.send_request(&seen, false);
+            let request = LeaseWrite::request(&seen, &self.parts.me);
+            request.into_iter().for_each(|write| self.send_request(write, &seen, false));
         }
     }
 
-    fn send_request(&mut self, seen: &Lease, retried: bool) {
+    fn send_request(&mut self, write: LeaseWrite, seen: &Lease, retried: bool) {
         // One write of a row is under way at a time (protocol rule P3).
-        let busy = self.creations.is_under_way(&seen.key) || self.takes.under_way.contains(&seen.key);
-        let Some(write) = LeaseWrite::request(seen, &self.parts.me).filter(|_| !busy) else { return };
+        if self.creations.is_under_way(&seen.key) || self.takes.under_way.contains(&seen.key) {
+            return;
+        }
         self.requests.sent(self.now(), seen);
         self.unanswered_requests.insert(seen.key.clone());
         self.write_request(write, retried);
@@ -94,8 +82,11 @@ impl Coordinator {
                 } else {
                     self.requests.over(key);
                     // Mostly it was only renewed since it was seen.
-                    let again = row.filter(|_| !retried && !self.is_shutting_down());
-                    again.into_iter().for_each(|row| self.send_request(&row, true));
+                    if let Some(row) = row.filter(|_| !retried && !self.is_shutting_down())
+                        && let Some(again) = write.request_again(&row, &self.parts.me)
+                    {
+                        self.send_request(again, &row, true);
+                    }
                 }
             }
             Err(error) => {
@@ -119,8 +110,7 @@ impl Coordinator {
             && !self.takes.under_way.contains(key)
         {
             let token = TenureToken::new(self.rng.random());
-            let write = LeaseWrite::take(row, &self.parts.me, token).with_hand_off(self.hands_off());
-            self.takes.take_now(PlannedTake { write, from_live: false });
+            self.takes.take_now(PlannedTake::new(row, &self.parts.me, token, self.hands_off(), false));
             self.send_takes(now);
         }
         step == RequestStep::Wait
@@ -133,7 +123,7 @@ impl Coordinator {
     }
 
     fn withdraw(&mut self, key: LeaseKey) {
-        if self.requests.keys().any(|asked| *asked == key) {
+        if self.requests.contains(&key) {
             self.write_withdrawal(LeaseWrite::withdraw(&key, &self.parts.me));
         }
     }

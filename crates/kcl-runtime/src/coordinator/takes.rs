@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use kcl_core::{
     ErrorKind, LeaseKey, Measurement, Mono, NextRound, PlannedTake, Standing, StoreError, TakeInput, TakePacing, TenureToken,
-    WriteOutcome, plan_takes,
+    WriteOutcome,
 };
 use rand::RngExt;
 
@@ -69,11 +69,7 @@ impl Coordinator {
             failover: self.parts.timing.failover,
             is_settled: self.takes.pacing.is_settled(),
         };
-        let mut plan = plan_takes(&input, &mut self.rng);
-        if input.is_settled && !self.takes.pacing.knows(&plan.others) {
-            // It was until this scan.
-            plan = plan_takes(&TakeInput { is_settled: false, ..input }, &mut self.rng);
-        }
+        let mut plan = self.takes.pacing.plan(&input, &mut self.rng);
         let expired = leases.iter().filter(|(_, standing, _)| matches!(standing, Standing::Expired | Standing::Due)).count();
         #[allow(clippy::cast_precision_loss, reason = "counts of leases and workers")]
         for (name, value) in
