@@ -55,15 +55,13 @@ impl Expressions {
     fn expectation(&mut self, expectation: &Expectation) -> Result<String, Unstorable> {
         Ok(match expectation {
             Expectation::Absent => self.absent(name::LEASE_KEY),
-            Expectation::Version { owner, counter } => {
-                format!("{} AND {}", self.counter_is(*counter), self.owner_is(owner.as_ref())?)
-            }
+            Expectation::Version { owner, counter } => self.version(owner.as_ref(), *counter)?,
             Expectation::Unrequested { owner, counter } => {
-                let version = self.version(owner, *counter)?;
+                let version = self.version(Some(owner), *counter)?;
                 format!("{version} AND {}", self.absent(name::REQUESTED_BY))
             }
             Expectation::Requested { owner, counter, by } => {
-                let version = self.version(owner, *counter)?;
+                let version = self.version(Some(owner), *counter)?;
                 format!("{version} AND {}", self.equals(name::REQUESTED_BY, encode::text(by)))
             }
             Expectation::RequestedBy(by) => self.equals(name::REQUESTED_BY, encode::text(by)),
@@ -81,8 +79,8 @@ impl Expressions {
         })
     }
 
-    fn version(&mut self, owner: &WorkerId, counter: LeaseCounter) -> Result<String, Unstorable> {
-        Ok(format!("{} AND {}", self.counter_is(counter), self.owner_is(Some(owner))?))
+    fn version(&mut self, owner: Option<&WorkerId>, counter: LeaseCounter) -> Result<String, Unstorable> {
+        Ok(format!("{} AND {}", self.counter_is(counter), self.owner_is(owner)?))
     }
 
     fn counter_is(&mut self, counter: LeaseCounter) -> String {

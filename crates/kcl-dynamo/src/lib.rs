@@ -6,10 +6,10 @@
 //! attribute after its creation.
 //!
 //! Every call of the seam is one request, except `scan` (one for each page of up to 1 MB), `prepare` (one, or two
-//! when it creates the table) and `fleet` (three). Nothing here retries, sleeps, spawns or paces; the caller does.
+//! when it creates the table) and `fleet` (two to four). Nothing here retries, sleeps, spawns or paces; the caller does.
 //!
-//! Not here: the tables and indexes that KCL 3.x adds (what they say about the fleet is read, nothing is written), tables that serve several streams, and the decision what to
-//! write.
+//! Not here: writing to the tables and indexes that KCL 3.x adds, tables that serve several streams, and the decision what
+//! to write.
 
 mod attributes;
 mod client;

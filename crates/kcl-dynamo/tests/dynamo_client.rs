@@ -11,6 +11,7 @@ use aws_credential_types::provider::future;
 use aws_sdk_dynamodb::config::{
     BehaviorVersion, Credentials, IdentityCache, ProvideCredentials, Region, SharedCredentialsProvider,
 };
+use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
@@ -42,20 +43,9 @@ fn config(canned: &Canned, credentials: &Counted) -> SdkConfig {
         .identity_cache(IdentityCache::no_cache())
         .retry_config(RetryConfig::standard().with_max_attempts(5))
         .timeout_config(TimeoutConfig::builder().operation_timeout(Duration::from_secs(3600)).build())
-        .sleep_impl(aws_sdk_dynamodb::config::SharedAsyncSleep::new(Tokio))
+        .sleep_impl(aws_sdk_dynamodb::config::SharedAsyncSleep::new(TokioSleep::new()))
         .http_client(canned.http_client())
         .build()
-}
-
-/// Sleeps by the test's clock.
-#[derive(Debug)]
-struct Tokio;
-
-impl aws_sdk_dynamodb::config::AsyncSleep for Tokio {
-    #[allow(clippy::disallowed_methods, reason = "this is the test's clock")]
-    fn sleep(&self, duration: Duration) -> aws_sdk_dynamodb::config::Sleep {
-        aws_sdk_dynamodb::config::Sleep::new(tokio::time::sleep(duration))
-    }
 }
 
 fn renewal() -> LeaseWrite {

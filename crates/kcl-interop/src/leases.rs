@@ -4,49 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::AttributeValue;
-use kcl::backend::{DynamoLeaseStore, Lease, LeaseStore as _};
+use kcl::backend::{DynamoLeaseStore, Lease, LeaseStore as _, Shard};
 
 use crate::failure::Failure;
-
-/// A shard as the stream lists it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ShardRow {
-    /// Its name.
-    pub(crate) id: String,
-    /// Its first and last hash key.
-    pub(crate) range: (u128, u128),
-    /// The shards that it comes from.
-    pub(crate) parents: Vec<String>,
-}
-
-/// The shards of a stream, closed ones too.
-///
-/// # Errors
-/// If they cannot be listed.
-pub(crate) async fn shards(client: &aws_sdk_kinesis::Client, stream: &str) -> Result<Vec<ShardRow>, Failure> {
-    let answer = client.list_shards().stream_name(stream).send().await;
-    let answer = answer.map_err(|error| Failure::of("shards cannot be listed", &error))?;
-    answer.shards().iter().map(shard_row).collect()
-}
-
-fn shard_row(shard: &aws_sdk_kinesis::types::Shard) -> Result<ShardRow, Failure> {
-    let strange = || Failure::new(format!("a shard has no hash range: shard={}", shard.shard_id()));
-    let range = shard.hash_key_range().ok_or_else(strange)?;
-    let key = |text: &str| text.parse::<u128>().map_err(|_| strange());
-    let parents = [shard.parent_shard_id(), shard.adjacent_parent_shard_id()];
-    Ok(ShardRow {
-        id: shard.shard_id().to_owned(),
-        range: (key(range.starting_hash_key())?, key(range.ending_hash_key())?),
-        parents: parents.into_iter().flatten().map(str::to_owned).collect(),
-    })
-}
 
 /// Writes the rows that a Java worker writes at its first start, attribute by attribute as it does. It then does not wait as
 /// long as it would for an empty table.
 ///
 /// # Errors
 /// If the table refuses.
-pub(crate) async fn seed(dynamodb: &SdkConfig, table: &str, shards: &[ShardRow]) -> Result<(), Failure> {
+pub(crate) async fn seed(dynamodb: &SdkConfig, table: &str, shards: &[Shard]) -> Result<(), Failure> {
     let client = aws_sdk_dynamodb::Client::new(dynamodb);
     let text = |text: &str| AttributeValue::S(text.to_owned());
     let zero = || AttributeValue::N("0".to_owned());
@@ -59,8 +26,8 @@ pub(crate) async fn seed(dynamodb: &SdkConfig, table: &str, shards: &[ShardRow])
             .item("ownerSwitchesSinceCheckpoint", zero())
             .item("checkpoint", text("TRIM_HORIZON"))
             .item("checkpointSubSequenceNumber", zero())
-            .item("startingHashKey", text(&shard.range.0.to_string()))
-            .item("endingHashKey", text(&shard.range.1.to_string()));
+            .item("startingHashKey", text(&shard.hash_range.start.to_string()))
+            .item("endingHashKey", text(&shard.hash_range.end.to_string()));
         row.send().await.map_err(|error| Failure::of("a row cannot be put", &error))?;
     }
     Ok(())

@@ -9,13 +9,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use kcl::backend::{DynamoLeaseStore, Lease, LeaseStore as _};
+use kcl::backend::{DynamoLeaseStore, KinesisStreamReader, Lease, LeaseStore as _, Shard, ShardFilter, StreamReader as _};
 
 use crate::check::Worker;
 use crate::failure::Failure;
 use crate::journal;
 use crate::kind::Kind;
-use crate::leases::{self, ShardRow};
+use crate::leases;
 use crate::process::Process;
 use crate::producer::{self, Acknowledged, Producer};
 use crate::servers::Servers;
@@ -105,8 +105,10 @@ impl Scene {
     ///
     /// # Errors
     /// If they cannot be listed.
-    pub(crate) async fn shards(&self) -> Result<Vec<ShardRow>, Failure> {
-        leases::shards(&self.kinesis, &self.stream).await
+    pub(crate) async fn shards(&self) -> Result<Vec<Shard>, Failure> {
+        let failed = |error: &_| Failure::of("shards cannot be listed", error);
+        let reader = KinesisStreamReader::new(self.kinesis.clone(), &self.stream, 1).map_err(|error| failed(&error))?;
+        reader.list_shards(ShardFilter::All).await.map_err(|error| failed(&error))
     }
 
     /// The rows of the lease table.
@@ -196,6 +198,7 @@ impl Scene {
 
     async fn parents(&self) -> Result<BTreeMap<String, Vec<String>>, Failure> {
         let shards = self.shards().await?;
-        Ok(shards.into_iter().filter(|shard| !shard.parents.is_empty()).map(|shard| (shard.id, shard.parents)).collect())
+        let named = |shard: Shard| (shard.id.to_string(), shard.parents.iter().map(ToString::to_string).collect());
+        Ok(shards.into_iter().filter(|shard| !shard.parents.is_empty()).map(named).collect())
     }
 }

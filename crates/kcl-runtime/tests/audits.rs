@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use kcl_core::*;
-use kcl_runtime::{Backends, ConsumerError, ConsumerState, TokioEnv, Worker};
+use kcl_runtime::{Backends, ConsumerError, ConsumerState, Worker};
 use support::{Event, Recorder, World, now, pass, until};
 
 const SYNC: Duration = Duration::from_secs(10);
@@ -36,16 +36,8 @@ impl Counts {
     }
 
     async fn start(&self, world: &World, recorder: &Recorder) -> Worker {
-        let mut config = world.config.clone();
-        config.worker_id = Some(recorder.worker.as_str().into());
-        let backends = Backends {
-            store: Arc::new(world.store.clone()),
-            stream: Arc::new(world.stream.clone()),
-            metrics: Arc::new(self.clone()),
-            publisher: None,
-            env: Arc::new(TokioEnv::on_current_runtime()),
-        };
-        Worker::start(config, backends, Arc::new(recorder.clone())).await.unwrap()
+        let backends = Backends { metrics: Arc::new(self.clone()), ..world.backends() };
+        world.start_with(recorder, backends).await.unwrap()
     }
 }
 

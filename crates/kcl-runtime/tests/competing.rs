@@ -16,8 +16,7 @@ const FAILOVER: Duration = Duration::from_secs(10);
 async fn workers_share_the_shards_evenly_and_then_leave_them_alone() {
     let world = World::new(8);
     let first = Recorder::new("a");
-    let a = world.start(&first).await;
-    until("a has all", || world.owners().get("a") == Some(&8)).await;
+    let a = world.start_alone(&first).await;
     let b = world.start(&first.beside("b")).await;
     let took = until("even", || world.owners().get("b") == Some(&4)).await;
     assert!(took < Duration::from_secs(30), "{took:?}");

@@ -59,8 +59,7 @@ async fn a_move_repeats_no_record_and_the_shard_hardly_rests() {
 async fn workers_that_join_together_move_each_lease_once() {
     let world = World::new(16);
     let first = Recorder::new("a");
-    let _a = world.start(&first).await;
-    until("a has all", || world.owners().get("a") == Some(&16)).await;
+    let _a = world.start_alone(&first).await;
     let _b = world.start(&first.beside("b")).await;
     let _c = world.start(&first.beside("c")).await;
     let took = until("even", || {
@@ -78,8 +77,7 @@ async fn workers_that_join_together_move_each_lease_once() {
 async fn a_slow_processor_is_waited_for() {
     let world = World::new(2);
     let recorder = Recorder::new("a").before_record(|_, _| Box::pin(pass(Duration::from_secs(20))));
-    let _a = world.start(&recorder).await;
-    until("a has both", || world.owners().get("a") == Some(&2)).await;
+    let _a = world.start_alone(&recorder).await;
     let put = world.put(0..2);
     let _b = world.start(&recorder.beside("b")).await;
     until("even", || even(&world, &[("a", 1), ("b", 1)])).await;
@@ -92,8 +90,7 @@ async fn a_slow_processor_is_waited_for() {
 async fn a_call_that_never_returns_is_not_waited_for_longer_than_the_limit() {
     let world = World::new(2);
     let recorder = Recorder::new("a").before_record(|_, _| Box::pin(std::future::pending()));
-    let a = world.start(&recorder).await;
-    until("a has both", || world.owners().get("a") == Some(&2)).await;
+    let a = world.start_alone(&recorder).await;
     let put = world.put(0..20);
     until("it hangs", || a.status().leases.iter().all(|lease| lease.state == LeaseState::Processing)).await;
     let began = now();
@@ -115,8 +112,7 @@ async fn a_worker_that_neither_asks_nor_is_asked() {
         let mut other = world.clone();
         let off_world = if off == "a" { &mut world } else { &mut other };
         off_world.config.hand_off_timeout = Duration::ZERO;
-        let _a = world.start(&recorder).await;
-        until("a has all", || world.owners().get("a") == Some(&4)).await;
+        let _a = world.start_alone(&recorder).await;
         let _b = other.start(&recorder.beside("b")).await;
         until("even", || world.owners().get("b") == Some(&2)).await;
         assert_eq!(world.store.writes_of(Verb::Request).applied, 0);
@@ -142,8 +138,7 @@ async fn an_owner_that_dies_when_it_was_asked_is_replaced_like_any_other() {
 async fn who_stops_while_it_asks_leaves_nothing_behind() {
     let world = World::new(2);
     let recorder = Recorder::new("a").before_record(|_, _| Box::pin(pass(Duration::from_secs(8))));
-    let _a = world.start(&recorder).await;
-    until("a has both", || world.owners().get("a") == Some(&2)).await;
+    let _a = world.start_alone(&recorder).await;
     world.put(0..2);
     let b = world.start(&recorder.beside("b")).await;
     until("asked", || world.store.writes_of(Verb::Request).applied == 1).await;
@@ -160,8 +155,7 @@ async fn a_request_whose_answer_is_lost_or_that_arrives_late_still_moves_the_lea
     for fault in [Fault::LoseReply, Fault::ApplyLate] {
         let world = World::new(2);
         let recorder = Recorder::new("a");
-        let _a = world.start(&recorder).await;
-        until("a has both", || world.owners().get("a") == Some(&2)).await;
+        let _a = world.start_alone(&recorder).await;
         let store = FaultyStore::new(world.store.clone());
         let lost = store.faults().next(StoreCall::Write(Verb::Request), fault);
         let env = TokioEnv::on_current_runtime();
@@ -179,8 +173,7 @@ async fn a_request_whose_answer_is_lost_or_that_arrives_late_still_moves_the_lea
 async fn a_request_to_a_former_owner_moves_nothing() {
     let world = World::new(2);
     let recorder = Recorder::new("a");
-    let _a = world.start(&recorder).await;
-    until("a has both", || world.owners().get("a") == Some(&2)).await;
+    let _a = world.start_alone(&recorder).await;
     // A Java worker takes a lease that somebody has asked for: what this library wrote stays in the row.
     let seen = world.store.leases().remove(0);
     let asked = Lease { requested_by: Some("b".into()), ..seen.clone() };

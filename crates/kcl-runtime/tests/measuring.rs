@@ -48,16 +48,8 @@ impl Sums {
     }
 
     async fn start(&self, world: &World, recorder: &Recorder) -> Worker {
-        let mut config = world.config.clone();
-        config.worker_id = Some(recorder.worker.as_str().into());
-        let backends = Backends {
-            store: Arc::new(world.store.clone()),
-            stream: Arc::new(world.stream.clone()),
-            metrics: Arc::new(self.clone()),
-            publisher: Some(Arc::new(self.clone())),
-            env: Arc::new(TokioEnv::on_current_runtime()),
-        };
-        Worker::start(config, backends, Arc::new(recorder.clone())).await.unwrap()
+        let backends = Backends { metrics: Arc::new(self.clone()), publisher: Some(Arc::new(self.clone())), ..world.backends() };
+        world.start_with(recorder, backends).await.unwrap()
     }
 }
 

@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a user's test")]
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,27 +10,33 @@ use kcl::{
     ManagementConfig, OnPanic, ShardRecordProcessor, ShardRecordProcessorFactory, StartStrategy,
 };
 use kcl_testing::{MemoryLeaseStore, MemoryStream};
+use tokio::sync::{Semaphore, watch};
 
-#[derive(Clone, Default)]
+/// Tells how many calls of `process_records` have begun; each needs a permit to go on.
+#[derive(Clone)]
 struct Factory {
-    seen: Arc<AtomicUsize>,
+    calls: watch::Sender<usize>,
+    permits: Arc<Semaphore>,
 }
 
 struct Processor {
     checkpointer: Checkpointer,
-    seen: Arc<AtomicUsize>,
+    calls: watch::Sender<usize>,
+    permits: Arc<Semaphore>,
 }
 
 #[async_trait]
 impl ShardRecordProcessorFactory for Factory {
     async fn initialize(&self, checkpointer: Checkpointer) -> Box<dyn ShardRecordProcessor> {
-        Box::new(Processor { checkpointer, seen: Arc::clone(&self.seen) })
+        Box::new(Processor { checkpointer, calls: self.calls.clone(), permits: Arc::clone(&self.permits) })
     }
 }
 
 #[async_trait]
 impl ShardRecordProcessor for Processor {
     async fn process_records(&self, records: Vec<KinesisClientRecord>, millis_behind_latest: i64) {
+        self.calls.send_modify(|calls| *calls += 1);
+        self.permits.acquire().await.unwrap().forget();
         assert!(millis_behind_latest >= 0);
         for record in &records {
             let data: &[u8] = record.record.data.as_ref();
@@ -43,7 +48,6 @@ impl ShardRecordProcessor for Processor {
             assert!(arrived > 0);
             let position: ExtendedSequenceNumber = record.extended_sequence_number();
             self.checkpointer.checkpoint(position).await.unwrap();
-            self.seen.fetch_add(1, Ordering::SeqCst);
         }
         let lease = self.checkpointer.lease();
         assert_eq!((lease.stream.as_str(), lease.shard_id.as_str()), ("stream", lease.lease_key.as_str()));
@@ -72,11 +76,13 @@ async fn a_user_writes_this() {
     let limited = ManagementConfig { leases_to_acquire: 2, max_leases: 20, start_strategy: StartStrategy::Latest };
     assert_ne!(limited, ManagementConfig::default());
     assert_eq!(ManagementConfig::default(), ManagementConfig { leases_to_acquire: 1, max_leases: usize::MAX, ..limited });
-    let (stream, factory) = (MemoryStream::new("stream", 1), Factory::default());
+    let (calls, permits) = (watch::Sender::new(0), Arc::new(Semaphore::new(1)));
+    let mut begun = calls.subscribe();
+    let (stream, factory) = (MemoryStream::new("stream", 1), Factory { calls, permits: Arc::clone(&permits) });
     stream.put("key", "data");
     let consumer = Consumer::builder("my-app-leases", "stream")
         .lease_store(MemoryLeaseStore::new())
-        .stream_reader(stream)
+        .stream_reader(stream.clone())
         .management(ManagementConfig { start_strategy: StartStrategy::Timestamp(0), ..limited })
         .lease(LeaseConfig::PollingConfig { limit: 1000 })
         .failover_time(Duration::from_secs(10))
@@ -84,11 +90,13 @@ async fn a_user_writes_this() {
         .start(factory.clone())
         .await
         .unwrap();
-    while factory.seen.load(Ordering::SeqCst) == 0 || consumer.status().leases.iter().any(|lease| lease.records == 0) {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    begun.wait_for(|calls| *calls == 1).await.unwrap();
+    // The second call begins once the first is counted, and waits.
+    stream.put("key", "more");
+    begun.wait_for(|calls| *calls == 2).await.unwrap();
     let status: ConsumerStatus = consumer.status();
     assert_eq!((status.leases.len(), status.leases[0].records), (1, 1));
+    permits.add_permits(1);
     let consumer = Arc::new(consumer);
     let waiting = Arc::clone(&consumer);
     let waited = tokio::spawn(async move { waiting.wait().await });

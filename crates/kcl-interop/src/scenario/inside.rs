@@ -15,7 +15,7 @@ pub(super) async fn inside(scene: &mut Scene, first: Kind, second: Kind) -> Resu
         // The second aggregate of a shard is in the same batch, maybe, and must not be begun.
         for half in [0, 1] {
             let from = (2 * number + half) * RECORDS;
-            scene.put_aggregate(shard.range.0, from..from + RECORDS).await?;
+            scene.put_aggregate(shard.hash_range.start, from..from + RECORDS).await?;
         }
     }
     let first = scene.start_with(first, &["--inside", &CHECKPOINT.to_string()])?;

@@ -10,7 +10,7 @@ use kcl_testing::{Fault, FaultyStore, StoreCall};
 
 use crate::support::broken::StaleScans;
 use crate::support::holder::{Holder, my_row};
-use crate::support::{Event, Recorder, World, pass, until};
+use crate::support::{Event, Recorder, World, pass};
 
 #[test]
 fn the_renewal_of_a_process_with_the_same_name_is_not_mistaken_for_ones_own() {
@@ -57,8 +57,7 @@ fn describing_a_row_credits_nothing_to_an_unknown_renewal() {
 async fn a_lease_that_is_held_is_never_taken_from_oneself() {
     let world = World::new(8);
     let recorder = Recorder::new("a");
-    let a = world.start(&recorder).await;
-    until("a has all", || world.owners().get("a") == Some(&8)).await;
+    let a = world.start_alone(&recorder).await;
     let store = FaultyStore::new(StaleScans { inner: world.store.clone(), frozen: Arc::default() });
     let stale = StaleScans { inner: store.clone(), frozen: Arc::new(Mutex::new(Some(world.store.leases()))) };
     let plan = store.faults();

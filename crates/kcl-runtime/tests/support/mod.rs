@@ -197,7 +197,7 @@ impl World {
     }
 
     pub async fn start(&self, recorder: &Recorder) -> Worker {
-        self.start_on(recorder, self.store.clone(), self.stream.clone(), TokioEnv::on_current_runtime()).await.unwrap()
+        self.start_with(recorder, self.backends()).await.unwrap()
     }
 
     pub async fn start_on(
@@ -207,16 +207,25 @@ impl World {
         stream: impl StreamReader,
         env: impl Env,
     ) -> Result<Worker, StartError> {
+        self.start_with(recorder, over(store, stream, env)).await
+    }
+
+    pub fn backends(&self) -> Backends {
+        over(self.store.clone(), self.stream.clone(), TokioEnv::on_current_runtime())
+    }
+
+    pub async fn start_with(&self, recorder: &Recorder, backends: Backends) -> Result<Worker, StartError> {
         let mut config = self.config.clone();
         config.worker_id = Some(recorder.worker.as_str().into());
-        let backends = Backends {
-            store: Arc::new(store),
-            stream: Arc::new(stream),
-            metrics: Arc::new(NoMetrics),
-            publisher: None,
-            env: Arc::new(env),
-        };
         Worker::start(config, backends, Arc::new(recorder.clone())).await
+    }
+
+    /// A worker that is the first one, once it owns every shard.
+    pub async fn start_alone(&self, recorder: &Recorder) -> Worker {
+        let worker = self.start(recorder).await;
+        let shards = self.stream.shards().len();
+        until("it has all", || self.owners().get(&recorder.worker) == Some(&shards)).await;
+        worker
     }
 
     pub fn put(&self, payloads: impl IntoIterator<Item = u32>) -> BTreeSet<String> {
@@ -239,6 +248,11 @@ impl World {
     pub fn lease(&self, shard: &str) -> Lease {
         self.store.lease(shard).unwrap()
     }
+}
+
+fn over(store: impl LeaseStore, stream: impl StreamReader, env: impl Env) -> Backends {
+    let (store, stream, env) = (Arc::new(store), Arc::new(stream), Arc::new(env));
+    Backends { store, stream, metrics: Arc::new(NoMetrics), publisher: None, env }
 }
 
 /// The tests' virtual clock, the same for all callers.
