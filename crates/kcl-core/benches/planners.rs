@@ -9,8 +9,9 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use kcl_core::{
-    Checkpoint, HashKeyRange, Lease, LeaseCounter, LeaseKey, Lineage, Mono, Observer, Shard, ShardId, Standing, StartStrategy,
-    TakeInput, Wall, WorkerId, elect_leader, in_own_order, plan_cleanup, plan_shard_sync, plan_takes, rows_to_check,
+    Checkpoint, HashKeyRange, Lease, LeaseCounter, LeaseKey, Lineage, Mono, Observer, Settled, Shard, ShardId, Standing,
+    StartStrategy, TakeInput, Wall, WorkerId, elect_leader, in_own_order, plan_cleanup, plan_shard_sync, plan_takes,
+    rows_to_check,
 };
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
@@ -149,7 +150,7 @@ fn takes(name: &str, state: &str, of: impl Fn(usize) -> (Option<usize>, Standing
             leases_to_acquire: 1,
             hand_off: true,
             failover: FAILOVER,
-            is_settled: true,
+            settled: Settled::AllLeases,
         };
         time(|| ChaCha8Rng::seed_from_u64(7), |mut rng| plan_takes(&input, &mut rng))
     };

@@ -71,7 +71,7 @@ pub use sequence::{ExtendedSequenceNumber, InvalidSequenceNumber, SequenceNumber
 pub use shard::{ChildShard, ReadPosition, Shard, ShardFilter};
 pub use shard_sync::{IncompleteListing, check_listing, child_lease, in_own_order, plan_shard_sync, rows_to_check};
 pub use stream_reader::{ShardEndEvent, ShardEvent, ShardReader, StreamReader};
-pub use take::{NextRound, PlannedTake, ReadPacing, TakeInput, TakePacing, TakePlan, plan_takes};
+pub use take::{NextRound, PlannedTake, ReadPacing, Settled, TakeInput, TakePacing, TakePlan, plan_takes};
 pub use time::{Mono, Wall};
 pub use timing::{LeaseTiming, backoff};
 pub use tracker::{Admission, CheckpointTracker};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::{Lease, LeaseKey, LeaseTiming, Mono, Standing, TenureToken, WorkerId};
+use crate::{Lease, LeaseKey, LeaseTiming, Mono, Settled, Standing, TenureToken, WorkerId};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Asked {
@@ -155,9 +155,9 @@ impl LeaseCount {
 /// Whether an owner gives a lease to the worker that asks for it: only if that makes the counts more even, and if it keeps
 /// its own share of the `unfinished` ones, rounded down, whoever else may be asking; once nobody comes or goes any more,
 /// nobody else does. `mine` counts the lease, `theirs` does not. Who asks goes by the same rule.
-pub(crate) fn gives_away(mine: LeaseCount, theirs: LeaseCount, unfinished: usize, workers: usize, is_settled: bool) -> bool {
+pub(crate) fn gives_away(mine: LeaseCount, theirs: LeaseCount, unfinished: usize, workers: usize, settled: Settled) -> bool {
     let floor = unfinished / workers.max(1);
-    mine.excess_over(theirs) >= 2 && (is_settled || mine.unfinished > floor)
+    mine.excess_over(theirs) >= 2 && (settled == Settled::AllLeases || mine.unfinished > floor)
 }
 
 /// The same for the worker `by`, which is counted here: `mine` are the leases that this worker, `me`, holds and gives to nobody
@@ -167,7 +167,7 @@ pub fn gives_away_to<'a>(
     me: &'a WorkerId,
     mine: LeaseCount,
     others: impl IntoIterator<Item = (&'a Lease, Standing)>,
-    is_settled: bool,
+    settled: Settled,
 ) -> bool {
     let (mut theirs, mut unfinished, mut workers) = (LeaseCount::default(), mine.unfinished, BTreeSet::from([me, by]));
     for (lease, standing) in others {
@@ -178,7 +178,7 @@ pub fn gives_away_to<'a>(
             theirs.add(lease);
         }
     }
-    gives_away(mine, theirs, unfinished, workers.len(), is_settled)
+    gives_away(mine, theirs, unfinished, workers.len(), settled)
 }
 
 #[cfg(test)]
@@ -271,8 +271,13 @@ mod tests {
             (of(7, 5), of(5, 5), 4, 3, true, true),
         ];
         for (mine, theirs, unfinished, workers, at_first, settled) in cases {
-            let gives = |is_settled| gives_away(mine, theirs, unfinished, workers, is_settled);
-            assert_eq!((gives(false), gives(true)), (at_first, settled), "{mine:?} {theirs:?} {unfinished} {workers}");
+            let gives = |settled| gives_away(mine, theirs, unfinished, workers, settled);
+            assert_eq!(gives(Settled::Nothing), gives(Settled::FreeLeases), "of free leases that says nothing");
+            assert_eq!(
+                (gives(Settled::Nothing), gives(Settled::AllLeases)),
+                (at_first, settled),
+                "{mine:?} {theirs:?} {unfinished} {workers}"
+            );
         }
     }
 
@@ -299,7 +304,7 @@ mod tests {
         for (rows, by, gives, why) in cases {
             let rows: Vec<_> = rows.chars().map(lease).collect();
             let others = rows.iter().map(|(lease, standing)| (lease, *standing));
-            assert_eq!(gives_away_to(&by.into(), &"me".into(), mine, others, false), gives, "{rows:?} {by}: {why}");
+            assert_eq!(gives_away_to(&by.into(), &"me".into(), mine, others, Settled::Nothing), gives, "{rows:?} {by}: {why}");
         }
     }
 }

@@ -11,7 +11,7 @@ use rand::{Rng, RngExt};
 
 use crate::{Change, Expectation, Field, Lease, LeaseCount, LeaseKey, LeaseWrite, Standing, TenureToken, WorkerId};
 use moves::plan_moves;
-pub use pacing::{NextRound, TakePacing};
+pub use pacing::{NextRound, Settled, TakePacing};
 pub use reading::ReadPacing;
 use share::{Counts, share, share_left_over};
 
@@ -34,8 +34,8 @@ pub struct TakeInput<'a> {
     pub hand_off: bool,
     /// For how long a lease must not have been renewed to be free.
     pub failover: Duration,
-    /// Whether no worker has come or gone for some scans: [`TakePacing::is_settled`].
-    pub is_settled: bool,
+    /// Whether workers have come or gone: [`TakePacing::settled`].
+    pub settled: Settled,
 }
 
 /// One lease to take.
@@ -128,8 +128,11 @@ pub fn plan_takes(input: &TakeInput<'_>, rng: &mut impl Rng) -> TakePlan {
     available.retain(|(lease, ..)| !input.avoid.contains(&lease.key));
     let very_old: Vec<&Lease> =
         available.iter().filter(|(.., age)| *age > input.failover * VERY_OLD).map(|(lease, ..)| *lease).collect();
-    let left_over: Vec<&Lease> =
-        available.iter().filter(|row| input.is_settled && is_left_over(row, input.failover)).map(|(lease, ..)| *lease).collect();
+    let left_over: Vec<&Lease> = available
+        .iter()
+        .filter(|row| input.settled >= Settled::FreeLeases && is_left_over(row, input.failover))
+        .map(|(lease, ..)| *lease)
+        .collect();
     let due: BTreeSet<&LeaseKey> =
         available.iter().filter(|(_, standing, _)| *standing == Standing::Due).map(|(lease, ..)| &lease.key).collect();
     let is_empty = available.is_empty();

@@ -43,6 +43,7 @@ mod v06_shutdown;
 mod v08_leader;
 mod v09_native;
 mod v10_false_alarms;
+mod v11_hand_off_ends;
 mod view;
 
 use std::fmt;
@@ -115,6 +116,7 @@ const ORACLES: &[(&str, Oracle)] = &[
     ("V8", v08_leader::check),
     ("V9", v09_native::check),
     ("V10", v10_false_alarms::check),
+    ("V11", v11_hand_off_ends::check),
     ("C1", c01_writes::check),
     ("C2", c02_reads::check),
     ("C3", c03_throttled::check),

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use rand::Rng;
 use rand::seq::SliceRandom;
 
-use super::{TakeInput, TakePlan, planned};
+use super::{Settled, TakeInput, TakePlan, planned};
 use crate::{Lease, LeaseCount, Standing, WorkerId, gives_away};
 
 /// How many leases a worker asks for at the same time: their rows are read until they are transferred.
@@ -32,10 +32,10 @@ pub(super) fn plan_moves<'a>(
     while plan.requests.len() + plan.stolen < room {
         let mine = counts.get(input.me).copied().unwrap_or_default();
         let others = counts.iter().filter(|(worker, _)| **worker != input.me);
-        let gives = |count: LeaseCount| gives_away(count, mine, unfinished, workers, input.is_settled);
+        let gives = |count: LeaseCount| gives_away(count, mine, unfinished, workers, input.settled);
         let richest = others.filter(|(_, count)| gives(**count)).max_by_key(|(_, count)| (count.excess_over(mine), count.all));
         let Some((&richest, _)) = richest else { return };
-        let somebody_lacks = || !input.is_settled && counts.values().any(|count| count.all < floor);
+        let somebody_lacks = || input.settled < Settled::AllLeases && counts.values().any(|count| count.all < floor);
         if mine.all >= plan.target || (mine.all >= floor && somebody_lacks()) {
             return;
         }

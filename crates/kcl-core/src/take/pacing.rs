@@ -37,9 +37,25 @@ pub struct TakePacing {
 
 /// How many scans have to show no owner less before anything is taken from live owners.
 const AFTER_LOSS: u8 = 2;
-/// How many scans have to show no new owner before those that take less than their share are thought to want no more:
-/// enough for each of them to have had two without a limit.
+/// How many scans have to show no new owner before those that take less than their share of what is free are thought to want
+/// no more: enough for each of them to have had two without a limit.
 const AFTER_ARRIVAL: u8 = 3;
+/// How many have to before those that ask for less than their share are thought so, too. A new owner waits after a loss before
+/// it asks for anything, begins with one lease, and sees the last loss as much as two scans later than others do.
+const BEFORE_THE_REST: u8 = 6;
+
+/// Of which leases whoever has less than its share is thought to want no more, because no owner has come or gone for some
+/// scans.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Settled {
+    /// Of none: somebody has come or gone lately.
+    #[default]
+    Nothing,
+    /// Of those that are free.
+    FreeLeases,
+    /// Of those that others have, too.
+    AllLeases,
+}
 
 /// When a round of taking goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -74,19 +90,23 @@ impl TakePacing {
         self.changed = true;
     }
 
-    /// Whether no owner has come or gone for so long that whoever takes less than its share wants no more.
-    pub const fn is_settled(&self) -> bool {
-        self.since_loss >= AFTER_LOSS && self.since_arrival >= AFTER_ARRIVAL
+    /// For how long no owner has come or gone: of which leases whoever has less than its share wants no more.
+    pub const fn settled(&self) -> Settled {
+        match (self.since_loss, self.since_arrival) {
+            (AFTER_LOSS.., BEFORE_THE_REST..) => Settled::AllLeases,
+            (AFTER_LOSS.., AFTER_ARRIVAL..) => Settled::FreeLeases,
+            _ => Settled::Nothing,
+        }
     }
 
     /// What a round takes and asks for, before it is [admitted](Self::admit). If the table shows that somebody has come or gone
     /// since the round before nothing counts as settled.
     pub fn plan(&self, input: &TakeInput<'_>, rng: &mut impl Rng) -> TakePlan {
         let plan = plan_takes(input, rng);
-        if !input.is_settled || plan.others == self.others {
+        if input.settled == Settled::Nothing || plan.others == self.others {
             return plan;
         }
-        plan_takes(&TakeInput { is_settled: false, ..input.clone() }, rng)
+        plan_takes(&TakeInput { settled: Settled::Nothing, ..input.clone() }, rng)
     }
 
     /// The table was scanned.
@@ -243,21 +263,26 @@ mod tests {
     #[test]
     fn settled_once_nobody_comes_or_goes() {
         let mut pacing = TakePacing::new();
-        let scans: [(&[&str], bool); 9] = [
-            (&["a"], false),
-            (&["a"], false),
-            (&["a"], false),
-            (&["a"], true),
-            (&["a", "b"], false),
-            (&["a", "b"], false),
-            (&["a"], false),
-            (&["a"], false),
-            (&["a"], true),
+        use Settled::{AllLeases, FreeLeases, Nothing};
+        let scans: [(&[&str], Settled); 13] = [
+            (&["a"], Nothing),
+            (&["a"], Nothing),
+            (&["a"], Nothing),
+            (&["a"], FreeLeases),
+            (&["a"], FreeLeases),
+            (&["a"], FreeLeases),
+            (&["a"], AllLeases),
+            (&["a", "b"], Nothing),
+            (&["a", "b"], Nothing),
+            (&["a"], Nothing),
+            (&["a"], Nothing),
+            (&["a"], FreeLeases),
+            (&["a", "b"], Nothing),
         ];
         for (index, (others, settled)) in scans.into_iter().enumerate() {
             pacing.scanned();
             pacing.admit(&mut plan(others, 1, 0));
-            assert_eq!(pacing.is_settled(), settled, "scan {index}");
+            assert_eq!(pacing.settled(), settled, "scan {index}");
         }
     }
 }

@@ -14,7 +14,7 @@ struct Taker<'a> {
     hand_off: bool,
     /// The owners that hand leases off, a letter each.
     handing_off: &'a str,
-    is_settled: bool,
+    settled: Settled,
 }
 
 impl Taker<'_> {
@@ -65,7 +65,7 @@ impl Taker<'_> {
             leases_to_acquire: self.leases_to_acquire,
             hand_off: self.hand_off,
             failover: FAILOVER,
-            is_settled: self.is_settled,
+            settled: self.settled,
         };
         plan_takes(&input, &mut ChaCha8Rng::seed_from_u64(7))
     }
@@ -73,7 +73,7 @@ impl Taker<'_> {
 
 /// What the worker `m` plans while others come and go.
 fn plan(table: &str, max_leases: usize, leases_to_acquire: usize) -> TakePlan {
-    Taker { me: "m", max_leases, leases_to_acquire, hand_off: true, handing_off: "m", is_settled: false }.plan(table)
+    Taker { me: "m", max_leases, leases_to_acquire, hand_off: true, handing_off: "m", settled: Settled::Nothing }.plan(table)
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn a_lease_to_avoid_is_left_alone() {
         leases_to_acquire: 1,
         hand_off: true,
         failover: FAILOVER,
-        is_settled: true,
+        settled: Settled::AllLeases,
     };
     assert!(plan_takes(&input, &mut ChaCha8Rng::seed_from_u64(1)).takes.is_empty());
 }
@@ -228,7 +228,7 @@ fn during_a_java_hand_over_the_lease_is_its_checkpoint_owners() {
             leases_to_acquire: 1,
             hand_off: true,
             failover: FAILOVER,
-            is_settled: false,
+            settled: Settled::Nothing,
         };
         let plan = plan_takes(&input, &mut ChaCha8Rng::seed_from_u64(7));
         assert_eq!(plan.others, counted.map(WorkerId::from).into_iter().collect(), "{why}");
@@ -265,7 +265,7 @@ fn rows_that_are_due_are_read_before_anything_is_taken() {
             leases_to_acquire,
             hand_off: true,
             failover: FAILOVER,
-            is_settled: true,
+            settled: Settled::AllLeases,
         };
         plan_takes(&input, &mut ChaCha8Rng::seed_from_u64(7))
     };
@@ -291,24 +291,25 @@ fn what_is_left_over_goes_to_those_who_take() {
         ("aabbbl", &[("a", 2), ("b", 9)], &[0, 1], &[0, 0], "or beyond that, rather than nobody reads it"),
     ];
     for (table, workers, settled, unsettled, why) in cases {
-        for (is_settled, expected) in [(true, settled), (false, unsettled)] {
-            let taken = |(me, max_leases): &(&str, usize)| everybody_sees(table, me, *max_leases, is_settled);
+        let expected = [(Settled::AllLeases, settled), (Settled::FreeLeases, settled), (Settled::Nothing, unsettled)];
+        for (settled, expected) in expected {
+            let taken = |(me, max_leases): &(&str, usize)| everybody_sees(table, me, *max_leases, settled);
             let taken: Vec<usize> = workers.iter().map(taken).collect();
-            assert_eq!(taken, expected, "{table}, settled: {is_settled}: {why}");
+            assert_eq!(taken, expected, "{table}, {settled:?}: {why}");
         }
     }
 }
 
-fn everybody_sees(table: &str, me: &str, max_leases: usize, is_settled: bool) -> usize {
-    let takes = Taker { me, max_leases, leases_to_acquire: 1, hand_off: true, handing_off: "m", is_settled }.plan(table).takes;
+fn everybody_sees(table: &str, me: &str, max_leases: usize, settled: Settled) -> usize {
+    let takes = Taker { me, max_leases, leases_to_acquire: 1, hand_off: true, handing_off: "m", settled }.plan(table).takes;
     let distinct: BTreeSet<&LeaseKey> = takes.iter().map(|take| take.write.key()).collect();
     assert_eq!(distinct.len(), takes.len(), "{table}: each lease once");
     takes.len()
 }
 
 /// What `m` plans where the owners `a` and `m` hand leases off.
-fn among_ours(table: &str, leases_to_acquire: usize, hand_off: bool, is_settled: bool) -> TakePlan {
-    Taker { me: "m", max_leases: 99, leases_to_acquire, hand_off, handing_off: "am", is_settled }.plan(table)
+fn among_ours(table: &str, leases_to_acquire: usize, hand_off: bool, settled: Settled) -> TakePlan {
+    Taker { me: "m", max_leases: 99, leases_to_acquire, hand_off, handing_off: "am", settled }.plan(table)
 }
 
 #[test]
@@ -330,7 +331,7 @@ fn owners_that_hand_off_are_asked() {
         ("+aaa.", 1, true, 0, 0, 1, "nothing is asked for in a round with free leases"),
     ];
     for (table, leases_to_acquire, hand_off, asked_for, stolen, taken, why) in cases {
-        let plan = among_ours(table, leases_to_acquire, hand_off, false);
+        let plan = among_ours(table, leases_to_acquire, hand_off, Settled::Nothing);
         assert_eq!((plan.requests.len(), plan.stolen, plan.takes.len()), (asked_for, stolen, taken), "{table:?}: {why}");
     }
 }
@@ -338,22 +339,28 @@ fn owners_that_hand_off_are_asked() {
 #[test]
 fn the_last_lease_above_the_share_waits_for_those_who_have_less() {
     // Fourteen leases and three workers: four each and two over. `m` has four.
-    for (is_settled, table, asked_for) in
-        [(false, "aaaaaaaaa-mmmm", 0), (true, "aaaaaaaaa-mmmm", 1), (false, "aaaaaabbbbmmmm", 1), (false, "aaaaaaaaaammmm", 3)]
-    {
-        assert_eq!(among_ours(table, 1, true, is_settled).requests.len(), asked_for, "{table} {is_settled}");
+    let cases = [
+        (Settled::Nothing, "aaaaaaaaa-mmmm", 0),
+        (Settled::FreeLeases, "aaaaaaaaa-mmmm", 0),
+        (Settled::AllLeases, "aaaaaaaaa-mmmm", 1),
+        (Settled::Nothing, "aaaaaabbbbmmmm", 1),
+        (Settled::Nothing, "aaaaaaaaaammmm", 3),
+    ];
+    for (settled, table, asked_for) in cases {
+        assert_eq!(among_ours(table, 1, true, settled).requests.len(), asked_for, "{table} {settled:?}");
     }
 }
 
 #[test]
 fn no_more_is_asked_for_at_a_time_than_can_be_watched() {
-    assert_eq!(among_ours(&"a".repeat(200), 1, true, false).requests.len(), 32);
-    assert_eq!(among_ours(&format!("{}{}", "+".repeat(30), "a".repeat(170)), 1, true, false).requests.len(), 2);
+    assert_eq!(among_ours(&"a".repeat(200), 1, true, Settled::Nothing).requests.len(), 32);
+    assert_eq!(among_ours(&format!("{}{}", "+".repeat(30), "a".repeat(170)), 1, true, Settled::Nothing).requests.len(), 2);
 }
 
 #[test]
 fn what_somebody_asks_for_is_not_counted_by_its_owner() {
-    let plan = Taker { me: "a", max_leases: 9, leases_to_acquire: 1, hand_off: true, handing_off: "a", is_settled: false };
+    let plan =
+        Taker { me: "a", max_leases: 9, leases_to_acquire: 1, hand_off: true, handing_off: "a", settled: Settled::Nothing };
     let plan = plan.plan("--aa");
     assert_eq!((plan.held, plan.others.len(), plan.requests.len()), (2, 1, 0));
 }
@@ -361,7 +368,8 @@ fn what_somebody_asks_for_is_not_counted_by_its_owner() {
 #[test]
 fn a_lease_that_is_being_handed_off_is_still_held() {
     for (max_leases, taken) in [(5, 1), (4, 0)] {
-        let plan = Taker { me: "a", max_leases, leases_to_acquire: 1, hand_off: true, handing_off: "a", is_settled: false };
+        let plan =
+            Taker { me: "a", max_leases, leases_to_acquire: 1, hand_off: true, handing_off: "a", settled: Settled::Nothing };
         assert_eq!(plan.plan("--aa....bb").takes.len(), taken, "four held, two of them on their way: at most {max_leases}");
     }
 }

@@ -19,6 +19,8 @@ pub(super) struct Creations {
     in_flight: BTreeSet<LeaseKey>,
     failures: u32,
     not_before: Mono,
+    /// Whether the table was read since a creation failed.
+    table_read: bool,
     /// Who waits until rows exist, and for how many.
     groups: BTreeMap<u64, Group>,
     last_group: u64,
@@ -78,10 +80,18 @@ impl Creations {
         self.extend(now, writes, false);
     }
 
+    /// While the store does not answer, one row tries it. After the second failure that waits until the table was read, which
+    /// may show that another worker has created the rows: while nobody owns a lease everybody wants all of them. Where
+    /// somebody waits for a row it is this worker's alone to create.
     pub(super) fn next_send(&self) -> Option<Mono> {
-        // While the store does not answer, one row tries it.
         let at_once = if self.failures > 0 { 1 } else { AT_ONCE };
-        (!self.waiting.is_empty() && self.in_flight.len() < at_once).then_some(self.not_before)
+        let may_try = self.failures < 2 || self.table_read || !self.groups.is_empty();
+        (!self.waiting.is_empty() && self.in_flight.len() < at_once && may_try).then_some(self.not_before)
+    }
+
+    /// The table was read.
+    pub(super) const fn table_was_read(&mut self) {
+        self.table_read = true;
     }
 
     /// Whether this row is on its way.
@@ -189,6 +199,7 @@ impl Coordinator {
             Err(error) => {
                 let verb = write.verb();
                 self.creations.failures += 1;
+                self.creations.table_read = false;
                 self.creations.not_before =
                     now + backoff(self.creations.failures, Duration::from_millis(100), self.parts.timing.renew);
                 let too_long = self.parts.config.lease_cleanup_interval / 2;

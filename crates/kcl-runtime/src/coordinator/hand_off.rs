@@ -42,7 +42,7 @@ impl Coordinator {
         self.tenures.iter().filter(|(key, _)| stays(key)).for_each(|(_, tenure)| mine.add(&tenure.cell.lease()));
         let observed = self.observer.leases(self.now()).map(|(lease, standing, _)| (lease, standing));
         let others = observed.filter(|(lease, _)| !stays(&lease.key));
-        gives_away_to(by, &self.parts.me, mine, others, self.takes.pacing.is_settled())
+        gives_away_to(by, &self.parts.me, mine, others, self.takes.pacing.settled())
     }
 
     /// Asks the owners of these leases for them.

@@ -49,6 +49,7 @@ impl Coordinator {
             self.check_incarnation(now);
         }
         self.takes.pacing.scanned();
+        self.creations.table_was_read();
         // Rows that were read before say nothing beside newer ones.
         if self.sync_reads.under_way.is_empty() {
             self.sync_reads = SyncReads::default();

@@ -67,7 +67,7 @@ impl Coordinator {
             leases_to_acquire: management.leases_to_acquire,
             hand_off: self.hands_off(),
             failover: self.parts.timing.failover,
-            is_settled: self.takes.pacing.is_settled(),
+            settled: self.takes.pacing.settled(),
         };
         let mut plan = self.takes.pacing.plan(&input, &mut self.rng);
         let expired = leases.iter().filter(|(_, standing, _)| matches!(standing, Standing::Expired | Standing::Due)).count();
