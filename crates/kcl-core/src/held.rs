@@ -176,6 +176,10 @@ impl HeldLease {
             WriteAnswer::Failed => self.back_off(now),
             WriteAnswer::Refused => {
                 self.back_off(now);
+                if attempt.write.verb() == Verb::Withdraw {
+                    // Not declined: the request is told of again with the next row.
+                    self.asked_by = None;
+                }
                 if !matches!(attempt.write.verb(), Verb::Renew | Verb::Release | Verb::Transfer) {
                     let refused = self.queue.pop_front();
                     self.actions.extend(refused.into_iter().map(|r| HeldAction::Answer(r, ChangeOutcome::Refused)));

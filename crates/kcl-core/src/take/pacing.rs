@@ -31,6 +31,8 @@ pub struct TakePacing {
     /// How many scans in a row have shown no owner less, and no new owner.
     since_loss: u8,
     since_arrival: u8,
+    /// How many have shown no free lease.
+    since_free: u8,
     /// Whether this worker has gained or lost a lease since the last scan began.
     changed: bool,
 }
@@ -41,7 +43,8 @@ const AFTER_LOSS: u8 = 2;
 /// no more: enough for each of them to have had two without a limit.
 const AFTER_ARRIVAL: u8 = 3;
 /// How many have to before those that ask for less than their share are thought so, too. A new owner waits after a loss before
-/// it asks for anything, begins with one lease, and sees the last loss as much as two scans later than others do.
+/// it asks for anything, begins with one lease, and sees the last loss as much as two scans later than others do. So many scans
+/// have to show no free lease, either: a process that starts under the name of a dead one is no new owner, and has nothing.
 const BEFORE_THE_REST: u8 = 6;
 
 /// Of which leases whoever has less than its share is thought to want no more, because no owner has come or gone for some
@@ -70,7 +73,7 @@ impl Default for TakePacing {
     /// Nothing taken, nothing seen.
     fn default() -> Self {
         let (others, since_loss) = (BTreeSet::new(), AFTER_LOSS);
-        Self { others, was_visible: false, scanned: false, left: 0, since_loss, since_arrival: 0, changed: false }
+        Self { others, was_visible: false, scanned: false, left: 0, since_loss, since_arrival: 0, since_free: 0, changed: false }
     }
 }
 
@@ -90,11 +93,11 @@ impl TakePacing {
         self.changed = true;
     }
 
-    /// For how long no owner has come or gone: of which leases whoever has less than its share wants no more.
+    /// For how long no owner has come or gone, and no lease was free: of which leases whoever has less than its share wants no more.
     pub const fn settled(&self) -> Settled {
-        match (self.since_loss, self.since_arrival) {
-            (AFTER_LOSS.., BEFORE_THE_REST..) => Settled::AllLeases,
-            (AFTER_LOSS.., AFTER_ARRIVAL..) => Settled::FreeLeases,
+        match (self.since_loss, self.since_arrival, self.since_free) {
+            (AFTER_LOSS.., BEFORE_THE_REST.., BEFORE_THE_REST..) => Settled::AllLeases,
+            (AFTER_LOSS.., AFTER_ARRIVAL.., _) => Settled::FreeLeases,
             _ => Settled::Nothing,
         }
     }
@@ -122,6 +125,7 @@ impl TakePacing {
             let shrinking = !self.others.is_subset(&plan.others);
             self.since_loss = if shrinking { 0 } else { self.since_loss.saturating_add(1) };
             self.since_arrival = if growing { 0 } else { self.since_arrival.saturating_add(1) };
+            self.since_free = if plan.available > 0 { 0 } else { self.since_free.saturating_add(1) };
             let was_visible = std::mem::replace(&mut self.was_visible, plan.held > 0);
             self.left = match (alone, growing || !was_visible) {
                 (true, _) => plan.held.saturating_mul(4).max(1),
@@ -264,24 +268,23 @@ mod tests {
     fn settled_once_nobody_comes_or_goes() {
         let mut pacing = TakePacing::new();
         use Settled::{AllLeases, FreeLeases, Nothing};
-        let scans: [(&[&str], Settled); 13] = [
-            (&["a"], Nothing),
-            (&["a"], Nothing),
-            (&["a"], Nothing),
-            (&["a"], FreeLeases),
-            (&["a"], FreeLeases),
-            (&["a"], FreeLeases),
-            (&["a"], AllLeases),
-            (&["a", "b"], Nothing),
-            (&["a", "b"], Nothing),
-            (&["a"], Nothing),
-            (&["a"], Nothing),
-            (&["a"], FreeLeases),
-            (&["a", "b"], Nothing),
+        // Scans that follow each other, what they show besides this worker, and how many leases are free.
+        let scans: [(usize, &[&str], usize, Settled); 10] = [
+            (3, &["a"], 0, Nothing),
+            (3, &["a"], 0, FreeLeases),
+            (3, &["a"], 0, AllLeases),
+            (2, &["a", "b"], 0, Nothing),
+            (2, &["a"], 0, Nothing),
+            (2, &["a"], 0, FreeLeases),
+            (2, &["a"], 0, AllLeases),
+            (6, &["a"], 1, FreeLeases),
+            (5, &["a"], 0, FreeLeases),
+            (1, &["a"], 0, AllLeases),
         ];
-        for (index, (others, settled)) in scans.into_iter().enumerate() {
+        let scans = scans.into_iter().flat_map(|(times, others, free, settled)| vec![(others, free, settled); times]);
+        for (index, (others, free, settled)) in scans.enumerate() {
             pacing.scanned();
-            pacing.admit(&mut plan(others, 1, 0));
+            pacing.admit(&mut TakePlan { available: free, ..plan(others, 1, 0) });
             assert_eq!(pacing.settled(), settled, "scan {index}");
         }
     }

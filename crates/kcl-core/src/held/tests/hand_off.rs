@@ -103,6 +103,16 @@ fn a_declined_request_is_removed_and_may_be_made_again() {
 }
 
 #[test]
+fn a_request_whose_decline_was_refused_is_told_of_again() {
+    let mut script = asked();
+    script.input(HeldInput::ChangeRequested(RowChange::Decline("other".into()), None));
+    script.answered(WriteAnswer::Refused);
+    assert_eq!(script.asked.len(), 1, "not before the row was written or read again");
+    script.at_millis(7000).served();
+    assert_eq!((script.asked.len(), script.held.phase()), (2, Phase::Live));
+}
+
+#[test]
 fn the_lease_of_a_shard_that_is_finished_meanwhile_stays() {
     let mut script = asked();
     let end = HeldInput::ChangeRequested(RowChange::Checkpoint(Checkpoint::ShardEnd), None);
