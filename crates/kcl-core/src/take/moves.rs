@@ -28,7 +28,8 @@ pub(super) fn plan_moves<'a>(
         leases.shuffle(rng);
     }
     let floor = input.leases.len() / counts.len().max(1);
-    let (unfinished, workers) = (counts.values().map(|count| count.unfinished).sum(), counts.len());
+    let (unfinished, workers): (usize, usize) = (counts.values().map(|count| count.unfinished).sum(), counts.len());
+    let share = unfinished.div_ceil(workers);
     while plan.requests.len() + plan.stolen < room {
         let mine = counts.get(input.me).copied().unwrap_or_default();
         let others = counts.iter().filter(|(worker, _)| **worker != input.me);
@@ -36,7 +37,7 @@ pub(super) fn plan_moves<'a>(
         let richest = others.filter(|(_, count)| gives(**count)).max_by_key(|(_, count)| (count.excess_over(mine), count.all));
         let Some((&richest, _)) = richest else { return };
         let somebody_lacks = || input.settled < Settled::AllLeases && counts.values().any(|count| count.all < floor);
-        if mine.all >= plan.target || (mine.all >= floor && somebody_lacks()) {
+        if (mine.all >= plan.target && mine.unfinished >= share) || (mine.all >= floor && somebody_lacks()) {
             return;
         }
         let Some(lease) = by_owner.get_mut(richest).and_then(Vec::pop) else { return };

@@ -352,6 +352,15 @@ fn the_last_lease_above_the_share_waits_for_those_who_have_less() {
 }
 
 #[test]
+fn whoever_has_its_share_by_leases_of_finished_shards_asks_for_others_once_the_rest_wants_no_more() {
+    // Twenty leases of which nine are not finished: five each. `m` has six, one of them unfinished, `a` eight and three.
+    let table = "aaaAAAAAmMMMMMbbbccC";
+    for (settled, asked_for) in [(Settled::Nothing, 0), (Settled::FreeLeases, 0), (Settled::AllLeases, 1)] {
+        assert_eq!(among_ours(table, 1, true, settled).requests.len(), asked_for, "{settled:?}");
+    }
+}
+
+#[test]
 fn no_more_is_asked_for_at_a_time_than_can_be_watched() {
     assert_eq!(among_ours(&"a".repeat(200), 1, true, Settled::Nothing).requests.len(), 32);
     assert_eq!(among_ours(&format!("{}{}", "+".repeat(30), "a".repeat(170)), 1, true, Settled::Nothing).requests.len(), 2);
