@@ -93,7 +93,8 @@ impl World<'_> {
                 let paused = now >= hold.deadline;
                 if !paused {
                     hold.deadline = hold.deadline.max(deadline);
-                } else if verb == Verb::Renew && sent + DECIDED_BEFORE >= hold.deadline {
+                } else if verb == Verb::Renew && (hold.untold || sent + DECIDED_BEFORE >= hold.deadline) {
+                    // One whose answer is lost has not ended the pause: the next one was sent in it, too.
                     *hold = Hold { deadline, untold: true };
                 }
             }
@@ -149,6 +150,9 @@ mod tests {
         process(told(renewed().at(12_000).renew(1, "a", 3_000)).at(12_001), 1).says(check, "after its deadline");
         process(told(renewed().at(12_000).renew(1, "a", 100)).at(12_001), 1).says(check, "");
         process(renewed().at(12_000).renew(1, "a", 100).at(12_001), 1).says(check, "before it was told");
+        let unanswered = || renewed().at(12_000).renew(1, "a", 100).at(20_100).renew(1, "a", 200);
+        process(unanswered().at(20_101), 1).says(check, "before it was told");
+        process(told(unanswered()).at(20_101), 1).says(check, "");
     }
 
     #[test]
