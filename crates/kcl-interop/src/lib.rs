@@ -20,6 +20,7 @@ mod producer;
 mod run;
 mod scenario;
 mod scene;
+mod second;
 mod servers;
 mod tools;
 

@@ -17,11 +17,11 @@ use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::failure::Failure;
 use crate::process::Process;
-use crate::tools::KinesisServer;
+use crate::tools::{DynamoServer, KinesisServer};
 
 const REGION: &str = "us-east-1";
 const CREDENTIAL: &str = "local";
-/// The ports that the Kinesis server is told; `loopback.cjs` gives it free ones and says which.
+/// The ports that a server is told; `loopback.cjs` and `loopback.py` give it free ones and say which.
 const PLAIN: &str = "1";
 const TLS: &str = "2";
 
@@ -100,7 +100,8 @@ impl Drop for Servers {
     }
 }
 
-fn config(endpoint: &str) -> SdkConfig {
+/// A configuration for clients of the service at this address.
+pub(crate) fn config(endpoint: &str) -> SdkConfig {
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static(REGION))
@@ -138,26 +139,46 @@ fn serve_cloudwatch(runtime: &Handle) -> Result<String, Failure> {
     Ok(url)
 }
 
-fn start_kinesis(server: &KinesisServer, folder: &Path) -> Result<(Process, String), Failure> {
+/// Starts the Kinesis server and waits until it listens; its log goes below `folder`.
+///
+/// # Errors
+/// If it does not come up.
+pub(crate) fn start_kinesis(server: &KinesisServer, folder: &Path) -> Result<(Process, String), Failure> {
     let mut command = Command::new("node");
     command.arg("--require").arg(&server.loopback).arg(server.package.join("main.js")).current_dir(&server.package);
     command.env("KINESIS_MOCK_CERT_PATH", server.package.join("server.json"));
     command.env("KINESIS_MOCK_PLAIN_PORT", PLAIN).env("KINESIS_MOCK_TLS_PORT", TLS);
     command.env("SHARD_LIMIT", "5000").env("LOG_LEVEL", "ERROR");
-    let mut process = Process::start(&mut command, &folder.join("kinesis.log"))?;
+    until_it_listens(Process::start(&mut command, &folder.join("kinesis.log"))?, "Kinesis")
+}
+
+/// Starts the second DynamoDB server and waits until it listens; its log goes below `folder`.
+///
+/// # Errors
+/// If it does not come up.
+pub(crate) fn start_second_dynamodb(server: &DynamoServer, folder: &Path) -> Result<(Process, String), Failure> {
+    let mut command = Command::new(&server.python);
+    command.arg(&server.loopback).arg("ministack").current_dir(folder);
+    command.env("PYTHONPATH", &server.packages).env("TMPDIR", folder);
+    command.env("BIND_HOST", "127.0.0.1").env("GATEWAY_PORT", PLAIN);
+    until_it_listens(Process::start(&mut command, &folder.join("dynamodb.log"))?, "second DynamoDB")
+}
+
+fn until_it_listens(mut process: Process, which: &str) -> Result<(Process, String), Failure> {
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
-        if let Some(url) = kinesis_url(&process.log()) {
+        if let Some(url) = listens_at(&process.log()) {
             return Ok((process, url));
         }
         if process.ended().is_some() || Instant::now() > deadline {
-            return Err(Failure::new(format!("the Kinesis server does not come up: {}", process.log())));
+            return Err(Failure::new(format!("the {which} server does not come up: {}", process.log())));
         }
         std::thread::sleep(Duration::from_millis(50));
     }
 }
 
-fn kinesis_url(log: &str) -> Option<String> {
+/// Where the plain port is, once the log says so.
+fn listens_at(log: &str) -> Option<String> {
     let port = |line: &str| line.strip_prefix("listening ")?.strip_prefix(PLAIN)?.strip_prefix(' ').map(str::to_owned);
     log.lines().find_map(port).map(|port| format!("http://127.0.0.1:{port}"))
 }
@@ -167,8 +188,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_port_of_the_kinesis_server_is_the_plain_one() {
-        assert_eq!(kinesis_url("listening 2 4242\nnoise\nlistening 1 4343\n").as_deref(), Some("http://127.0.0.1:4343"));
-        assert_eq!(kinesis_url("listening 2 4242\n"), None);
+    fn the_port_of_a_server_is_the_plain_one() {
+        assert_eq!(listens_at("listening 2 4242\nnoise\nlistening 1 4343\n").as_deref(), Some("http://127.0.0.1:4343"));
+        assert_eq!(listens_at("listening 2 4242\n"), None);
     }
 }
