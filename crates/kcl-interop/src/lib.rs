@@ -9,6 +9,7 @@
 #![allow(clippy::print_stdout, reason = "the progress of a run is for whoever started it")]
 
 pub mod check;
+mod cost;
 mod failure;
 pub mod java_log;
 pub mod journal;

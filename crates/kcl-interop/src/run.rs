@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use crate::cost;
 use crate::failure::Failure;
 use crate::kind::Generation;
 use crate::options::Options;
@@ -25,6 +26,9 @@ pub fn run(options: &Options) -> Result<bool, Failure> {
     let program = std::env::current_exe().map_err(|error| Failure::of("where is this program?", &error))?;
     if options.second_servers {
         return second::run(&build_folder(&program)?, options);
+    }
+    if options.cost {
+        return cost::run(&build_folder(&program)?, program.with_file_name("kcl-interop-worker"), options);
     }
     let only = options.only.as_deref().unwrap_or_default();
     let mut chosen = plays(options.short);

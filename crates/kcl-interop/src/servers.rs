@@ -15,6 +15,7 @@ use axum::http::header::CONTENT_TYPE;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Handle, Runtime};
 
+use crate::cost::Meter;
 use crate::failure::Failure;
 use crate::process::Process;
 use crate::tools::{DynamoServer, KinesisServer};
@@ -31,6 +32,8 @@ pub(crate) struct Servers {
     kinesis: Process,
     kinesis_url: String,
     dynamodb_url: String,
+    /// What workers are led to: the same, or a meter in front of it.
+    workers_dynamodb_url: String,
     cloudwatch_url: String,
     runtime: Option<Runtime>,
 }
@@ -51,7 +54,21 @@ impl Servers {
         let dynamodb_url = serve_dynamodb(runtime.handle())?;
         let cloudwatch_url = serve_cloudwatch(runtime.handle())?;
         let (kinesis, kinesis_url) = start_kinesis(kinesis, folder)?;
-        Ok(Self { kinesis, kinesis_url, dynamodb_url, cloudwatch_url, runtime: Some(runtime) })
+        let workers_dynamodb_url = dynamodb_url.clone();
+        Ok(Self { kinesis, kinesis_url, dynamodb_url, workers_dynamodb_url, cloudwatch_url, runtime: Some(runtime) })
+    }
+
+    /// Counts from now on what workers ask of DynamoDB. What the driver asks is not counted.
+    ///
+    /// # Errors
+    /// If the meter cannot listen.
+    pub(crate) fn meter(&mut self) -> Result<Meter, Failure> {
+        let stopped = || Failure::new("the services have been stopped");
+        let address = self.dynamodb_url.strip_prefix("http://").and_then(|address| address.parse().ok()).ok_or_else(stopped)?;
+        let runtime = self.runtime.as_ref().ok_or_else(stopped)?;
+        let (meter, url) = Meter::start(runtime.handle(), address)?;
+        self.workers_dynamodb_url = url;
+        Ok(meter)
     }
 
     /// Leads a program to the services, and takes out what would lead it elsewhere.
@@ -70,7 +87,7 @@ impl Servers {
             program.env_remove(variable);
         }
         program.env("AWS_ENDPOINT_URL_KINESIS", &self.kinesis_url);
-        program.env("AWS_ENDPOINT_URL_DYNAMODB", &self.dynamodb_url);
+        program.env("AWS_ENDPOINT_URL_DYNAMODB", &self.workers_dynamodb_url);
         program.env("AWS_ENDPOINT_URL_CLOUDWATCH", &self.cloudwatch_url);
         program.env("AWS_ACCESS_KEY_ID", CREDENTIAL).env("AWS_SECRET_ACCESS_KEY", CREDENTIAL).env("AWS_REGION", REGION);
     }
@@ -110,7 +127,11 @@ pub(crate) fn config(endpoint: &str) -> SdkConfig {
         .build()
 }
 
-fn listen() -> Result<(StdListener, String), Failure> {
+/// A free port of 127.0.0.1, and its URL.
+///
+/// # Errors
+/// If the system refuses.
+pub(crate) fn listen() -> Result<(StdListener, String), Failure> {
     let failed = |error: std::io::Error| Failure::of("cannot listen on 127.0.0.1", &error);
     let listener = StdListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(failed)?;
     listener.set_nonblocking(true).map_err(failed)?;
