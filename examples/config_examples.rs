@@ -161,6 +161,7 @@ fn settings(config: &WorkerConfig) -> Vec<(&'static str, String)> {
     }
     settings.extend([
         ("failover_time", format!("{:?}", config.failover_time)),
+        ("scan_interval", format!("{:?}", config.scan_interval)),
         ("poll_interval", format!("{:?}", config.poll_interval)),
         ("shard_sync_interval", format!("{:?}", config.shard_sync_interval)),
         ("lease_cleanup_interval", format!("{:?}", config.lease_cleanup_interval)),

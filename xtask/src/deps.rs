@@ -34,7 +34,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         name: "kcl-interop",
-        ours: &["kcl", "kcl-aggregation", "kcl-core", "kcl-dynamo", "kcl-kinesis", "kcl-metrics", "kcl-runtime"],
+        ours: &["kcl", "kcl-aggregation", "kcl-core", "kcl-dynamo", "kcl-kinesis", "kcl-metrics", "kcl-runtime", "kcl-testing"],
         banned: &["ferrokinesis*"],
     },
 ];

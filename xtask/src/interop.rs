@@ -19,3 +19,10 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
     let status = status.map_err(|error| Failure::new(format!("cannot run {program}: {error}")))?;
     if status.success() { Ok(()) } else { Err(Failure::new(format!("interop failed: {status}"))) }
 }
+
+/// Runs another part of the driver, which it knows by an option.
+pub(crate) fn run_as(part: &str, arguments: &[String]) -> Result<(), Failure> {
+    let mut all = vec![part.to_owned()];
+    all.extend_from_slice(arguments);
+    run(&all)
+}

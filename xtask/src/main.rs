@@ -40,6 +40,9 @@ usage: cargo xtask VERB
   examples  the examples build, and basic_consumer loses nothing in local mode
 
   interop   our workers beside real Java workers: [--short] [--allow-skip] [--only NAME] [--list]
+  second-servers
+            the conformance suites on servers that are used nowhere else: [--only NAME]
+  cost      what fleets of ours and of Java workers ask of the lease table, counted: [--only NAME]
   nightly   what takes longer than the gate may: [--minutes N] of seeds, and everything else
   fix       formats, and applies what clippy can mend by itself
   local     keeps the embedded Kinesis and DynamoDB servers running; arguments are passed on
@@ -58,6 +61,8 @@ fn main() -> ExitCode {
         "ci" if rest.is_empty() => answer(steps::run_all()),
         "fix" if rest.is_empty() => answer(steps::fix()),
         "interop" => answer(interop::run(&rest)),
+        "cost" => answer(interop::run_as("--cost", &rest)),
+        "second-servers" => answer(interop::run_as("--second-servers", &rest)),
         "local" => answer(example::local(&rest)),
         "nightly" => answer(nightly::run(&rest)),
         "sim" if !rest.is_empty() => answer(sim::run(&rest.iter().map(String::as_str).collect::<Vec<_>>())),

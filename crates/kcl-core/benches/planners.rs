@@ -101,7 +101,7 @@ fn observe(name: &str) {
         time(
             || balanced(n, WORKERS, 1),
             |leases| {
-                let mut observer = Observer::new(FAILOVER);
+                let mut observer = Observer::new(FAILOVER, FAILOVER);
                 observer.see_scan(Mono::from_millis(1), leases);
                 observer
             },
@@ -109,7 +109,7 @@ fn observe(name: &str) {
     };
     row(name, "first scan", fresh);
     let known = |n, counter| {
-        let mut observer = Observer::new(FAILOVER);
+        let mut observer = Observer::new(FAILOVER, FAILOVER);
         observer.see_scan(Mono::from_millis(1), balanced(n, WORKERS, 1));
         (observer, balanced(n, WORKERS, counter))
     };

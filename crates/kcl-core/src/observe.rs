@@ -21,6 +21,8 @@ struct Observed {
     lease: Lease,
     /// When an answer first showed this counter.
     since: Mono,
+    /// When it counts as free if nothing is heard before.
+    due_at: Mono,
     /// When the row is to be read again if nothing is heard before.
     read_at: Mono,
     /// Whether a read at or after `since + failover` showed the same counter.
@@ -32,18 +34,23 @@ struct Observed {
 /// The timer of a counter starts at the *response* that first shows it; any change restarts it. When it runs out the
 /// row is read again by itself by whoever is to take it: expiry is never left to the next scan (protocol rule P8). That holds for rows that name
 /// this worker, too: one that it does not hold is a leftover of an earlier process of the same name.
+///
+/// Where the table is scanned more rarely than leases expire ([`new`](Self::new)'s `quiet`), every row would have run out
+/// by the next scan. The timer is longer then, and runs out early for a row that a scan still shows as it was.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Observer {
     failover: Duration,
+    quiet: Duration,
     rows: BTreeMap<LeaseKey, Observed>,
     /// The rows that wait for their timer, by when they are to be read.
     timers: BTreeSet<(Mono, LeaseKey)>,
 }
 
 impl Observer {
-    /// An observer that has seen nothing.
-    pub const fn new(failover: Duration) -> Self {
-        Self { failover, rows: BTreeMap::new(), timers: BTreeSet::new() }
+    /// An observer that has seen nothing; `quiet` is how long it may hear nothing of a row whose owner lives
+    /// ([`LeaseTiming::quiet`](crate::LeaseTiming)).
+    pub const fn new(failover: Duration, quiet: Duration) -> Self {
+        Self { failover, quiet, rows: BTreeMap::new(), timers: BTreeSet::new() }
     }
 
     /// A complete scan was answered at `now`. Rows that it lacks are forgotten.
@@ -104,11 +111,18 @@ impl Observer {
             |known: &Lease| known.counter == lease.counter && known.owner == lease.owner && known.tenure == lease.tenure;
         match known {
             Some(mut known) if is_same(&known.lease) => {
-                known.confirmed |= consistent && now >= known.since + self.failover;
+                let is_silent = now >= known.since + self.failover;
+                known.confirmed |= consistent && is_silent;
+                if is_silent && now < known.due_at {
+                    (known.due_at, known.read_at) = (now, now);
+                }
                 known.lease = lease;
                 known
             }
-            _ => Observed { since: now, read_at: now + self.failover, confirmed: false, lease },
+            _ => {
+                let due_at = now + self.quiet;
+                Observed { since: now, due_at, read_at: due_at, confirmed: false, lease }
+            }
         }
     }
 
@@ -140,9 +154,7 @@ impl Observer {
 
     /// Every lease that was seen, in the order of the keys, with its standing and how long its counter has stood still.
     pub fn leases(&self, now: Mono) -> impl Iterator<Item = (&Lease, Standing, Duration)> {
-        self.rows
-            .values()
-            .map(move |observed| (&observed.lease, observed.standing(now, self.failover), now.since(observed.since)))
+        self.rows.values().map(move |observed| (&observed.lease, observed.standing(now), now.since(observed.since)))
     }
 }
 
@@ -151,11 +163,11 @@ impl Observed {
         !self.confirmed && self.lease.actual_owner().is_some()
     }
 
-    fn standing(&self, now: Mono, failover: Duration) -> Standing {
+    fn standing(&self, now: Mono) -> Standing {
         match (self.lease.actual_owner(), self.confirmed) {
             (None, _) => Standing::Unowned,
             (Some(_), true) => Standing::Expired,
-            (Some(_), false) if now >= self.since + failover => Standing::Due,
+            (Some(_), false) if now >= self.due_at => Standing::Due,
             (Some(_), false) => Standing::Live,
         }
     }
@@ -186,7 +198,7 @@ mod tests {
     #[test]
     fn expiry_is_judged_from_the_first_answer_and_confirmed_by_a_read() {
         let held = |_: &LeaseKey| false;
-        let mut observer = Observer::new(FAILOVER);
+        let mut observer = Observer::new(FAILOVER, FAILOVER);
         observer.see_scan(at(5), vec![lease(Some("other"), 1)]);
         observer.see_scan(at(14), vec![lease(Some("other"), 1)]);
         assert_eq!(observer.deadline(), Some(at(15)));
@@ -205,7 +217,7 @@ mod tests {
 
     #[test]
     fn another_life_of_the_row_at_the_same_counter_is_not_the_same_version() {
-        let mut observer = Observer::new(FAILOVER);
+        let mut observer = Observer::new(FAILOVER, FAILOVER);
         observer.see_row(at(1), &"shard".into(), Some(lease(Some("other"), 7)));
         let again = Lease { tenure: Some(crate::TenureToken::new(2)), ..lease(Some("other"), 7) };
         observer.see_row(at(30), &"shard".into(), Some(again));
@@ -214,7 +226,7 @@ mod tests {
 
     #[test]
     fn older_versions_in_a_scan_say_nothing() {
-        let mut observer = Observer::new(FAILOVER);
+        let mut observer = Observer::new(FAILOVER, FAILOVER);
         observer.see_row(at(1), &"shard".into(), Some(lease(Some("other"), 7)));
         observer.see_scan(at(2), vec![lease(None, 6)]);
         assert_eq!(observer.lease(&"shard".into()).unwrap().counter, LeaseCounter::new(7));
@@ -225,7 +237,7 @@ mod tests {
 
     #[test]
     fn held_and_unowned_leases_are_not_waited_for() {
-        let mut observer = Observer::new(FAILOVER);
+        let mut observer = Observer::new(FAILOVER, FAILOVER);
         observer.see_scan(at(1), vec![lease(Some("me"), 1)]);
         assert!(observer.due(at(11), |_| true, FAILOVER).is_empty(), "held");
         assert_eq!(observer.due(at(21), |_| false, FAILOVER).len(), 1, "a leftover under the same name");
@@ -237,12 +249,35 @@ mod tests {
 
     #[test]
     fn a_row_that_is_gone_waits_for_nothing() {
-        let mut observer = Observer::new(FAILOVER);
+        let mut observer = Observer::new(FAILOVER, FAILOVER);
         observer.see_scan(at(1), vec![lease(Some("other"), 1)]);
         observer.see_row(at(2), &"shard".into(), None);
         assert_eq!(observer.deadline(), None);
         observer.see_scan(at(3), vec![lease(Some("other"), 1)]);
         observer.see_scan(at(4), vec![]);
         assert_eq!(observer.deadline(), None);
+    }
+
+    #[test]
+    fn where_scans_are_rare_a_live_owner_is_not_read_for_and_a_silent_one_soon() {
+        let mut observer = Observer::new(FAILOVER, Duration::from_secs(23));
+        observer.see_scan(at(0), vec![lease(Some("other"), 1)]);
+        assert_eq!(standing_at(&observer, 15), Standing::Live, "nobody has looked since");
+        observer.see_scan(at(20), vec![lease(Some("other"), 7)]);
+        assert_eq!((standing_at(&observer, 42), observer.deadline()), (Standing::Live, Some(at(43))));
+        observer.see_scan(at(24), vec![lease(Some("other"), 7)]);
+        assert_eq!(standing_at(&observer, 42), Standing::Live, "the failover time is not over");
+        observer.see_scan(at(40), vec![lease(Some("other"), 7)]);
+        assert_eq!((standing_at(&observer, 40), observer.deadline()), (Standing::Due, Some(at(40))));
+        observer.see_row(at(41), &"shard".into(), Some(lease(Some("other"), 7)));
+        assert_eq!(standing_at(&observer, 41), Standing::Expired);
+
+        let mut unheard = Observer::new(FAILOVER, Duration::from_secs(23));
+        unheard.see_scan(at(0), vec![lease(Some("other"), 1)]);
+        assert_eq!(standing_at(&unheard, 23), Standing::Due, "the scan that was to tell is missing");
+    }
+
+    fn standing_at(observer: &Observer, seconds: u64) -> Standing {
+        observer.leases(at(seconds)).next().unwrap().1
     }
 }

@@ -17,6 +17,9 @@ pub struct LeaseTiming {
     pub scan: Duration,
     /// How often it is read while leases are moving: a third of the failover time.
     pub scan_while_moving: Duration,
+    /// After how long without word of a row it is read by itself: the failover time; longer if the table is scanned so rarely
+    /// that live owners' rows would look still.
+    pub quiet: Duration,
     /// How long one call of the store may take before it is given up: a third of the failover time.
     pub call: Duration,
 }
@@ -30,8 +33,17 @@ impl LeaseTiming {
             renew: failover / 3,
             scan: failover / 2,
             scan_while_moving: failover / 3,
+            quiet: failover,
             call: failover / 3,
         }
+    }
+
+    /// The same with at least `interval` between two scans of the whole table, except while leases move.
+    #[must_use]
+    pub fn with_scans_every(self, interval: Duration) -> Self {
+        // A fleet does not act in step: intervals are shortened by up to a tenth at random.
+        let scan = interval * 10 / 9;
+        Self { scan, scan_while_moving: self.scan_while_moving.min(scan), quiet: self.failover.max(scan + self.call), ..self }
     }
 }
 

@@ -19,7 +19,7 @@ import software.amazon.kinesis.retrieval.polling.PollingConfig;
 
 /**
  * A worker of the Java library, nothing added: {@code --stream S --table T --worker W --file F --failover-millis N
- * [--inside K]}. The line "stop" on standard input ends it gracefully, the end of standard input at once.
+ * [--sync-seconds N] [--inside K]}. The line "stop" on standard input ends it gracefully, the end of standard input at once.
  */
 public final class InteropWorker {
     private InteropWorker() {}
@@ -53,6 +53,7 @@ public final class InteropWorker {
     private static Scheduler scheduler(Map<String, String> options) throws IOException {
         Journal journal = new Journal(Path.of(options.get("--file")));
         long inside = Long.parseLong(options.getOrDefault("--inside", "-1"));
+        long syncSeconds = Long.parseLong(options.getOrDefault("--sync-seconds", "5"));
         long failover = Long.parseLong(options.get("--failover-millis"));
         String stream = options.get("--stream");
         InitialPositionInStreamExtended oldest =
@@ -73,7 +74,7 @@ public final class InteropWorker {
         LeaseManagementConfig leases = configs.leaseManagementConfig()
                 .failoverTimeMillis(failover)
                 .shardSyncIntervalMillis(1_000)
-                .leasesRecoveryAuditorExecutionFrequencyMillis(5_000);
+                .leasesRecoveryAuditorExecutionFrequencyMillis(syncSeconds * 1_000);
         RetrievalConfig retrieval = configs.retrievalConfig()
                 .retrievalSpecificConfig(new PollingConfig(stream, kinesis).idleTimeBetweenReadsInMillis(500));
         return new Scheduler(

@@ -9,6 +9,7 @@
 #![allow(clippy::print_stdout, reason = "the progress of a run is for whoever started it")]
 
 pub mod check;
+mod cost;
 mod failure;
 pub mod java_log;
 pub mod journal;
@@ -20,6 +21,7 @@ mod producer;
 mod run;
 mod scenario;
 mod scene;
+mod second;
 mod servers;
 mod tools;
 

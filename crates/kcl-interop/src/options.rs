@@ -19,4 +19,10 @@ pub struct Options {
     /// Only print the names of the scenarios.
     #[arg(long)]
     pub list: bool,
+    /// Instead of scenarios, run the conformance suites on servers that are used nowhere else.
+    #[arg(long, conflicts_with_all = ["short", "list"])]
+    pub second_servers: bool,
+    /// Instead of scenarios, count what fleets of one kind ask of the lease table.
+    #[arg(long, conflicts_with_all = ["short", "list", "second_servers"])]
+    pub cost: bool,
 }

@@ -48,17 +48,41 @@ pub(crate) struct Producer {
 impl Producer {
     /// Puts records on every shard, numbered from `first` on, until it is stopped.
     pub(crate) fn start(client: Client, stream: String, first: u64, acknowledged: Acknowledged) -> Self {
+        Self::with(client, stream, first, (PLAIN + AGGREGATED, BETWEEN_REQUESTS), mixed, acknowledged)
+    }
+
+    /// The same with one record on each shard every so often; so many shards divide all hashes evenly.
+    pub(crate) fn start_evenly(
+        client: Client,
+        stream: String,
+        first: u64,
+        shards: u32,
+        every: Duration,
+        acknowledged: Acknowledged,
+    ) -> Self {
+        let entries = move |first| even(first, shards);
+        Self::with(client, stream, first, (u64::from(shards), every), entries, acknowledged)
+    }
+
+    fn with(
+        client: Client,
+        stream: String,
+        first: u64,
+        (numbers, pause): (u64, Duration),
+        entries: impl Fn(u64) -> Result<Vec<Entry>, Failure> + Send + 'static,
+        acknowledged: Acknowledged,
+    ) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let task = tokio::spawn(async move {
             let mut next = first;
             while !stopped.load(Ordering::Relaxed) {
                 // What was refused, or not answered, is not acknowledged: it need not arrive, and may.
-                if let Ok(entries) = mixed(next) {
+                if let Ok(entries) = entries(next) {
                     let _ = put(&client, &stream, entries, &acknowledged).await;
                 }
-                next += PLAIN + AGGREGATED;
-                tokio::time::sleep(BETWEEN_REQUESTS).await;
+                next += numbers;
+                tokio::time::sleep(pause).await;
             }
         });
         Self { stop, task }
@@ -87,6 +111,17 @@ fn mixed(first: u64) -> Result<Vec<Entry>, Failure> {
     let first = first + PLAIN;
     entries.push(aggregate(&format!("key-{first}"), None, first..first + AGGREGATED)?);
     Ok(entries)
+}
+
+fn even(first: u64, shards: u32) -> Result<Vec<Entry>, Failure> {
+    let width = u128::MAX / u128::from(shards);
+    let numbered = (first..).zip(0..shards);
+    let entry = |(number, shard): (u64, u32)| {
+        let hash_key = (width * u128::from(shard) + width / 2).to_string();
+        let request = request(format!("key-{number}"), number.to_string().into_bytes(), Some(hash_key))?;
+        Ok(Entry { numbers: vec![number], request })
+    };
+    numbered.map(entry).collect()
 }
 
 /// One aggregate of these numbers, for the shard of the hash key, or else of the partition key.

@@ -7,12 +7,14 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use crate::cost;
 use crate::failure::Failure;
 use crate::kind::Generation;
 use crate::options::Options;
 use crate::process;
 use crate::scenario::{Play, plays};
 use crate::scene::{Outcome, Stage, java};
+use crate::second;
 use crate::servers::Servers;
 use crate::tools::{self, Tools};
 
@@ -21,6 +23,13 @@ use crate::tools::{self, Tools};
 /// # Errors
 /// If not even the services come up.
 pub fn run(options: &Options) -> Result<bool, Failure> {
+    let program = std::env::current_exe().map_err(|error| Failure::of("where is this program?", &error))?;
+    if options.second_servers {
+        return second::run(&build_folder(&program)?, options);
+    }
+    if options.cost {
+        return cost::run(&build_folder(&program)?, program.with_file_name("kcl-interop-worker"), options);
+    }
     let only = options.only.as_deref().unwrap_or_default();
     let mut chosen = plays(options.short);
     chosen.retain(|play| play.name().contains(only));
@@ -32,7 +41,6 @@ pub fn run(options: &Options) -> Result<bool, Failure> {
         return Ok(true);
     }
     let began = Instant::now();
-    let program = std::env::current_exe().map_err(|error| Failure::of("where is this program?", &error))?;
     let folder = build_folder(&program)?;
     let tools = Tools::prepare(&folder, program.with_file_name("kcl-interop-worker"));
     println!("prepared after {:.1} s", began.elapsed().as_secs_f64());

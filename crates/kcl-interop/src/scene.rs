@@ -28,7 +28,7 @@ pub(crate) use verdict::Outcome;
 const LOOK_EVERY: Duration = Duration::from_millis(150);
 /// How long anything may take before it counts as never: far above what it needs. It only ever fails a run.
 const PATIENCE: Duration = Duration::from_secs(180);
-/// After how long a lease expires, for every worker: short, so that a kill is noticed soon.
+/// After how long a lease expires, for every worker of a scenario: short, so that a kill is noticed soon.
 const FAILOVER_MILLIS: u64 = 4_000;
 
 /// What all scenes share.
@@ -66,6 +66,7 @@ pub(crate) struct Scene {
     members: Vec<Member>,
     acknowledged: Acknowledged,
     producer: Option<Producer>,
+    failover_millis: u64,
 }
 
 impl Scene {
@@ -85,10 +86,38 @@ impl Scene {
         made.map_err(|error| Failure::of("the stream cannot be made", &error))?;
         let store = DynamoLeaseStore::from_config(&stage.servers.dynamodb_config(), &table);
         let (members, acknowledged) = (Vec::new(), Acknowledged::default());
-        let scene =
-            Self { stage, name: name.to_owned(), folder, stream, table, kinesis, store, members, acknowledged, producer: None };
+        let scene = Self {
+            stage,
+            name: name.to_owned(),
+            folder,
+            stream,
+            table,
+            kinesis,
+            store,
+            members,
+            acknowledged,
+            producer: None,
+            failover_millis: FAILOVER_MILLIS,
+        };
         scene.stream_is_active().await?;
         Ok(scene)
+    }
+
+    /// The same with another time after which leases expire.
+    pub(crate) const fn with_failover(mut self, millis: u64) -> Self {
+        self.failover_millis = millis;
+        self
+    }
+
+    /// The lease table's name.
+    pub(crate) fn table(&self) -> &str {
+        &self.table
+    }
+
+    /// How many checkpoints have been durable, of all workers.
+    pub(crate) fn checkpoints(&self) -> usize {
+        let journals = self.journals().unwrap_or_default();
+        journals.iter().flat_map(|worker| &worker.entries).filter(|entry| entry.event == journal::Event::Checkpoint).count()
     }
 
     /// The stream's client.
@@ -152,6 +181,20 @@ impl Scene {
         self.producer = Some(Producer::start(client, stream, first, self.acknowledged.clone()));
     }
 
+    /// Begins to put a record on each of so many shards, which divide all hashes evenly, every so often.
+    pub(crate) fn produce_evenly(&mut self, shards: u32, every: Duration) {
+        let first = self.acknowledged.numbers().last().map_or(0, |last| last + 1_000_000);
+        let (client, stream) = (self.kinesis.clone(), self.stream.clone());
+        self.producer = Some(Producer::start_evenly(client, stream, first, shards, every, self.acknowledged.clone()));
+    }
+
+    /// Puts no more records.
+    pub(crate) async fn produce_no_more(&mut self) {
+        if let Some(producer) = self.producer.take() {
+            producer.stop().await;
+        }
+    }
+
     /// Puts an aggregate of these numbers on the shard of this hash key.
     ///
     /// # Errors
@@ -176,9 +219,7 @@ impl Scene {
     /// # Errors
     /// If some never are.
     pub(crate) async fn drain(&mut self) -> Result<(), Failure> {
-        if let Some(producer) = self.producer.take() {
-            producer.stop().await;
-        }
+        self.produce_no_more().await;
         let acknowledged = self.acknowledged.numbers();
         self.until("every acknowledged record is processed", async |scene| {
             let seen: BTreeSet<u64> =

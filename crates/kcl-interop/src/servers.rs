@@ -15,13 +15,14 @@ use axum::http::header::CONTENT_TYPE;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Handle, Runtime};
 
+use crate::cost::Meter;
 use crate::failure::Failure;
 use crate::process::Process;
-use crate::tools::KinesisServer;
+use crate::tools::{DynamoServer, KinesisServer};
 
 const REGION: &str = "us-east-1";
 const CREDENTIAL: &str = "local";
-/// The ports that the Kinesis server is told; `loopback.cjs` gives it free ones and says which.
+/// The ports that a server is told; `loopback.cjs` and `loopback.py` give it free ones and say which.
 const PLAIN: &str = "1";
 const TLS: &str = "2";
 
@@ -31,6 +32,8 @@ pub(crate) struct Servers {
     kinesis: Process,
     kinesis_url: String,
     dynamodb_url: String,
+    /// What workers are led to: the same, or a meter in front of it.
+    workers_dynamodb_url: String,
     cloudwatch_url: String,
     runtime: Option<Runtime>,
 }
@@ -51,7 +54,21 @@ impl Servers {
         let dynamodb_url = serve_dynamodb(runtime.handle())?;
         let cloudwatch_url = serve_cloudwatch(runtime.handle())?;
         let (kinesis, kinesis_url) = start_kinesis(kinesis, folder)?;
-        Ok(Self { kinesis, kinesis_url, dynamodb_url, cloudwatch_url, runtime: Some(runtime) })
+        let workers_dynamodb_url = dynamodb_url.clone();
+        Ok(Self { kinesis, kinesis_url, dynamodb_url, workers_dynamodb_url, cloudwatch_url, runtime: Some(runtime) })
+    }
+
+    /// Counts from now on what workers ask of DynamoDB. What the driver asks is not counted.
+    ///
+    /// # Errors
+    /// If the meter cannot listen.
+    pub(crate) fn meter(&mut self) -> Result<Meter, Failure> {
+        let stopped = || Failure::new("the services have been stopped");
+        let address = self.dynamodb_url.strip_prefix("http://").and_then(|address| address.parse().ok()).ok_or_else(stopped)?;
+        let runtime = self.runtime.as_ref().ok_or_else(stopped)?;
+        let (meter, url) = Meter::start(runtime.handle(), address)?;
+        self.workers_dynamodb_url = url;
+        Ok(meter)
     }
 
     /// Leads a program to the services, and takes out what would lead it elsewhere.
@@ -70,7 +87,7 @@ impl Servers {
             program.env_remove(variable);
         }
         program.env("AWS_ENDPOINT_URL_KINESIS", &self.kinesis_url);
-        program.env("AWS_ENDPOINT_URL_DYNAMODB", &self.dynamodb_url);
+        program.env("AWS_ENDPOINT_URL_DYNAMODB", &self.workers_dynamodb_url);
         program.env("AWS_ENDPOINT_URL_CLOUDWATCH", &self.cloudwatch_url);
         program.env("AWS_ACCESS_KEY_ID", CREDENTIAL).env("AWS_SECRET_ACCESS_KEY", CREDENTIAL).env("AWS_REGION", REGION);
     }
@@ -100,7 +117,8 @@ impl Drop for Servers {
     }
 }
 
-fn config(endpoint: &str) -> SdkConfig {
+/// A configuration for clients of the service at this address.
+pub(crate) fn config(endpoint: &str) -> SdkConfig {
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static(REGION))
@@ -109,7 +127,11 @@ fn config(endpoint: &str) -> SdkConfig {
         .build()
 }
 
-fn listen() -> Result<(StdListener, String), Failure> {
+/// A free port of 127.0.0.1, and its URL.
+///
+/// # Errors
+/// If the system refuses.
+pub(crate) fn listen() -> Result<(StdListener, String), Failure> {
     let failed = |error: std::io::Error| Failure::of("cannot listen on 127.0.0.1", &error);
     let listener = StdListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(failed)?;
     listener.set_nonblocking(true).map_err(failed)?;
@@ -138,26 +160,46 @@ fn serve_cloudwatch(runtime: &Handle) -> Result<String, Failure> {
     Ok(url)
 }
 
-fn start_kinesis(server: &KinesisServer, folder: &Path) -> Result<(Process, String), Failure> {
+/// Starts the Kinesis server and waits until it listens; its log goes below `folder`.
+///
+/// # Errors
+/// If it does not come up.
+pub(crate) fn start_kinesis(server: &KinesisServer, folder: &Path) -> Result<(Process, String), Failure> {
     let mut command = Command::new("node");
     command.arg("--require").arg(&server.loopback).arg(server.package.join("main.js")).current_dir(&server.package);
     command.env("KINESIS_MOCK_CERT_PATH", server.package.join("server.json"));
     command.env("KINESIS_MOCK_PLAIN_PORT", PLAIN).env("KINESIS_MOCK_TLS_PORT", TLS);
     command.env("SHARD_LIMIT", "5000").env("LOG_LEVEL", "ERROR");
-    let mut process = Process::start(&mut command, &folder.join("kinesis.log"))?;
+    until_it_listens(Process::start(&mut command, &folder.join("kinesis.log"))?, "Kinesis")
+}
+
+/// Starts the second DynamoDB server and waits until it listens; its log goes below `folder`.
+///
+/// # Errors
+/// If it does not come up.
+pub(crate) fn start_second_dynamodb(server: &DynamoServer, folder: &Path) -> Result<(Process, String), Failure> {
+    let mut command = Command::new(&server.python);
+    command.arg(&server.loopback).arg("ministack").current_dir(folder);
+    command.env("PYTHONPATH", &server.packages).env("TMPDIR", folder);
+    command.env("BIND_HOST", "127.0.0.1").env("GATEWAY_PORT", PLAIN);
+    until_it_listens(Process::start(&mut command, &folder.join("dynamodb.log"))?, "second DynamoDB")
+}
+
+fn until_it_listens(mut process: Process, which: &str) -> Result<(Process, String), Failure> {
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
-        if let Some(url) = kinesis_url(&process.log()) {
+        if let Some(url) = listens_at(&process.log()) {
             return Ok((process, url));
         }
         if process.ended().is_some() || Instant::now() > deadline {
-            return Err(Failure::new(format!("the Kinesis server does not come up: {}", process.log())));
+            return Err(Failure::new(format!("the {which} server does not come up: {}", process.log())));
         }
         std::thread::sleep(Duration::from_millis(50));
     }
 }
 
-fn kinesis_url(log: &str) -> Option<String> {
+/// Where the plain port is, once the log says so.
+fn listens_at(log: &str) -> Option<String> {
     let port = |line: &str| line.strip_prefix("listening ")?.strip_prefix(PLAIN)?.strip_prefix(' ').map(str::to_owned);
     log.lines().find_map(port).map(|port| format!("http://127.0.0.1:{port}"))
 }
@@ -167,8 +209,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_port_of_the_kinesis_server_is_the_plain_one() {
-        assert_eq!(kinesis_url("listening 2 4242\nnoise\nlistening 1 4343\n").as_deref(), Some("http://127.0.0.1:4343"));
-        assert_eq!(kinesis_url("listening 2 4242\n"), None);
+    fn the_port_of_a_server_is_the_plain_one() {
+        assert_eq!(listens_at("listening 2 4242\nnoise\nlistening 1 4343\n").as_deref(), Some("http://127.0.0.1:4343"));
+        assert_eq!(listens_at("listening 2 4242\n"), None);
     }
 }

@@ -15,6 +15,10 @@ use crate::process::output;
 const KINESIS_MOCK: &str = "kinesis-local@0.6.2";
 const KINESIS_MOCK_BYTES: u64 = 8_853_775;
 
+/// The second DynamoDB server: a Python package, what it needs beside it, and the size of the part that is used.
+const MINISTACK: [&str; 2] = ["ministack==1.5.33", "cbor2==6.3.0"];
+const MINISTACK_BYTES: u64 = 422_794;
+
 const JAVA_SOURCES: [(&str, &str); 5] = [
     ("Clients.java", include_str!("../java/Clients.java")),
     ("InteropProcessor.java", include_str!("../java/InteropProcessor.java")),
@@ -24,6 +28,7 @@ const JAVA_SOURCES: [(&str, &str); 5] = [
 ];
 const LOGBACK: &str = include_str!("../java/logback.xml");
 const LOOPBACK: &str = include_str!("../loopback.cjs");
+const LOOPBACK_PYTHON: &str = include_str!("../loopback.py");
 
 /// Where everything is, or why it is not there.
 #[derive(Debug)]
@@ -41,6 +46,17 @@ pub(crate) struct Tools {
 pub(crate) struct KinesisServer {
     /// Its package.
     pub(crate) package: PathBuf,
+    /// What keeps it on loopback.
+    pub(crate) loopback: PathBuf,
+}
+
+/// The files of the second DynamoDB server.
+#[derive(Clone, Debug)]
+pub(crate) struct DynamoServer {
+    /// What runs it.
+    pub(crate) python: PathBuf,
+    /// Its packages.
+    pub(crate) packages: PathBuf,
     /// What keeps it on loopback.
     pub(crate) loopback: PathBuf,
 }
@@ -143,7 +159,11 @@ fn compile(folder: &Path, class_path: &str) -> Result<PathBuf, Failure> {
     Ok(classes)
 }
 
-fn kinesis_server(folder: &Path) -> Result<KinesisServer, Failure> {
+/// Fetches the Kinesis server, unless it is below `folder`.
+///
+/// # Errors
+/// If that is not possible, or is not what it was.
+pub(crate) fn kinesis_server(folder: &Path) -> Result<KinesisServer, Failure> {
     output(Command::new("node").arg("--version")).map_err(|_| Failure::new("no node"))?;
     let folder = folder.join("node");
     make(&folder)?;
@@ -160,6 +180,30 @@ fn kinesis_server(folder: &Path) -> Result<KinesisServer, Failure> {
     let loopback = folder.join("loopback.cjs");
     write(&loopback, LOOPBACK)?;
     Ok(KinesisServer { package, loopback })
+}
+
+/// Fetches the second DynamoDB server, unless it is below `folder`.
+///
+/// # Errors
+/// If that is not possible, or is not what it was.
+pub(crate) fn second_dynamodb(folder: &Path) -> Result<DynamoServer, Failure> {
+    let folder = folder.join("ministack");
+    make(&folder)?;
+    let (python, packages) = (python(&folder)?, folder.join("packages"));
+    let size = || fs::metadata(packages.join("ministack/services/dynamodb.py")).map(|file| file.len()).unwrap_or(0);
+    if size() != MINISTACK_BYTES {
+        // What is left of an earlier attempt.
+        let _ = fs::remove_dir_all(&packages);
+        let mut install = Command::new(&python);
+        install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target"]).arg(&packages);
+        output(install.args(MINISTACK))?;
+        if size() != MINISTACK_BYTES {
+            return Err(Failure::new(format!("the package {} is not what it was: bytes={}", MINISTACK[0], size())));
+        }
+    }
+    let loopback = folder.join("loopback.py");
+    write(&loopback, LOOPBACK_PYTHON)?;
+    Ok(DynamoServer { python, packages, loopback })
 }
 
 /// Makes a folder and what is above it.

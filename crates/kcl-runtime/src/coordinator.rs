@@ -123,7 +123,7 @@ impl Coordinator {
             mailbox,
             commands,
             calls: FuturesUnordered::new(),
-            observer: Observer::new(parts.timing.failover),
+            observer: Observer::new(parts.timing.failover, parts.timing.quiet),
             tenures: BTreeMap::new(),
             aversions: Aversions::default(),
             wake_ups: BTreeSet::new(),

@@ -56,6 +56,7 @@ impl Worker {
         let Backends { store, stream, metrics, publisher, env } = backends;
         let me = config.worker_id.clone().unwrap_or_else(|| made_up_id(&*env));
         let timing = LeaseTiming::from_failover(config.failover_time);
+        let timing = config.scan_interval.map_or(timing, |interval| timing.with_scans_every(interval));
         let status = StatusBoard::default();
         let parts = Arc::new(Parts { env, store, stream, metrics, factory, config, timing, me, status });
         // The stream first: a wrong name must not leave a lease table behind.

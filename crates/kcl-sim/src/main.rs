@@ -10,6 +10,9 @@ fn main() -> ExitCode {
     if words.next_if(|word| word == "scale").is_some() {
         return tool::scale::run(words);
     }
+    if words.next_if(|word| word == "curve").is_some() {
+        return tool::curve::run(words);
+    }
     match tool::parse(words) {
         Ok(command) => tool::run(&command),
         Err(wrong) => {

@@ -3,6 +3,7 @@
 mod action;
 pub mod cancel;
 mod coverage;
+pub mod curve;
 mod ddmin;
 mod happenings;
 mod nemesis;

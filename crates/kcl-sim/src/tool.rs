@@ -2,6 +2,7 @@
 
 mod arguments;
 mod cancel;
+pub(crate) mod curve;
 mod mutants;
 mod one;
 pub(crate) mod scale;

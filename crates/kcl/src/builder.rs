@@ -119,6 +119,13 @@ impl ConsumerBuilder {
         self
     }
 
+    /// How long each worker waits at least before it reads the whole lease table again, except while leases move. Default: up to
+    /// half of the failover time. KCL: twice the failover time.
+    pub const fn scan_interval(mut self, interval: Duration) -> Self {
+        self.config.scan_interval = Some(interval);
+        self
+    }
+
     /// The most user records in one call of `process_records`. Default 10,000.
     pub const fn max_records_per_call(mut self, most: usize) -> Self {
         self.config.max_records_per_call = most;

@@ -32,6 +32,11 @@ pub struct WorkerConfig {
     /// The same in the whole fleet. Small values fail over fast and cost lease writes; a value below the pauses that
     /// processes and the network make moves leases for nothing.
     pub failover_time: Duration,
+    /// How long each worker waits at least before it reads the whole lease table again, except while leases move (KCL:
+    /// `takerIntervalMillis`, twice the failover time). Default `None`: up to half of the failover time. At least 500 ms. Small
+    /// values see a worker that is gone or new sooner and cost reads; `docs/benchmarks.md` has the curve. Different values in a
+    /// fleet do no harm.
+    pub scan_interval: Option<Duration>,
     /// How long a shard without new records is left alone (KCL: `idleTimeBetweenReadsInMillis`). Default 1.5 s, at
     /// least 200 ms. Small values find records sooner and cost calls.
     pub poll_interval: Duration,
@@ -78,6 +83,7 @@ impl WorkerConfig {
             management: ManagementConfig::default(),
             lease: LeaseConfig::default(),
             failover_time: Duration::from_secs(10),
+            scan_interval: None,
             poll_interval: Duration::from_millis(1500),
             shard_sync_interval: Duration::from_secs(120),
             lease_cleanup_interval: Duration::from_secs(300),
@@ -130,6 +136,7 @@ impl WorkerConfig {
         const DAY: Duration = Duration::from_secs(86_400);
         let times = [
             ("failover_time", self.failover_time, Duration::from_millis(500), "500 ms to 1 day"),
+            ("scan_interval", self.scan_interval.unwrap_or(DAY), Duration::from_millis(500), "500 ms to 1 day"),
             ("poll_interval", self.poll_interval, Duration::from_millis(200), "200 ms to 1 day"),
             ("shard_sync_interval", self.shard_sync_interval, Duration::from_secs(1), "1 s to 1 day"),
             ("lease_cleanup_interval", self.lease_cleanup_interval, Duration::from_secs(1), "1 s to 1 day"),
@@ -156,7 +163,7 @@ mod tests {
         let valid = || WorkerConfig::new("application", "stream");
         assert_eq!(valid().validate(), Ok(()));
         type Change = fn(&mut WorkerConfig);
-        let cases: [(&str, Change); 11] = [
+        let cases: [(&str, Change); 12] = [
             ("application", |config| config.application = " ".to_owned()),
             ("stream", |config| config.stream.clear()),
             ("worker_id", |config| config.worker_id = Some("".into())),
@@ -166,6 +173,7 @@ mod tests {
             ("limit", |config| config.lease = LeaseConfig::PollingConfig { limit: 10_001 }),
             ("limit", |config| config.lease = LeaseConfig::PollingConfig { limit: 0 }),
             ("failover_time", |config| config.failover_time = Duration::ZERO),
+            ("scan_interval", |config| config.scan_interval = Some(Duration::ZERO)),
             ("poll_interval", |config| config.poll_interval = Duration::from_millis(199)),
             ("max_records_per_call", |config| config.max_records_per_call = 0),
         ];

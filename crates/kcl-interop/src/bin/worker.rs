@@ -40,6 +40,12 @@ struct Args {
     /// How long the row of a finished shard is kept at least.
     #[arg(long, default_value_t = 300)]
     cleanup_seconds: u64,
+    /// How often leases and shards are compared.
+    #[arg(long, default_value_t = 5)]
+    sync_seconds: u64,
+    /// How long to wait at least between two scans of the lease table.
+    #[arg(long)]
+    scan_millis: Option<u64>,
     /// The last user record of the first aggregate to process; no record after it is.
     #[arg(long)]
     inside: Option<u64>,
@@ -153,16 +159,19 @@ async fn main() -> ExitCode {
 async fn consume(args: &Args) -> Result<(), BoxError> {
     let aws = aws_config::load_defaults(BehaviorVersion::latest()).await;
     let journal = Arc::new(Journal::open(&args.file)?);
-    let consumer = Consumer::builder(&args.table, &args.stream)
+    let builder = Consumer::builder(&args.table, &args.stream)
         .aws_config(&aws)
         .management(ManagementConfig { start_strategy: StartStrategy::Oldest, ..ManagementConfig::default() })
         .worker_id(args.worker.as_str())
         .failover_time(Duration::from_millis(args.failover_millis))
         .poll_interval(Duration::from_millis(500))
-        .shard_sync_interval(Duration::from_secs(5))
-        .lease_cleanup_interval(Duration::from_secs(args.cleanup_seconds))
-        .start(Factory { journal, inside: args.inside })
-        .await?;
+        .shard_sync_interval(Duration::from_secs(args.sync_seconds))
+        .lease_cleanup_interval(Duration::from_secs(args.cleanup_seconds));
+    let builder = match args.scan_millis {
+        Some(interval) => builder.scan_interval(Duration::from_millis(interval)),
+        None => builder,
+    };
+    let consumer = builder.start(Factory { journal, inside: args.inside }).await?;
     tokio::select! {
         ended = consumer.wait() => Ok(ended?),
         _ = stop_requested() => Ok(consumer.shutdown().await?),

@@ -1,7 +1,7 @@
 use std::process::Command;
 use std::time::Instant;
 
-use super::{FAILOVER_MILLIS, LOOK_EVERY, Member, PATIENCE, Scene};
+use super::{LOOK_EVERY, Member, PATIENCE, Scene};
 use crate::failure::Failure;
 use crate::kind::Kind;
 use crate::process::Process;
@@ -31,7 +31,7 @@ impl Scene {
             }
         };
         command.args(["--stream", &self.stream, "--table", &self.table, "--worker", &name]);
-        command.args(["--failover-millis", &FAILOVER_MILLIS.to_string()]).arg("--file").arg(&journal).args(options);
+        command.args(["--failover-millis", &self.failover_millis.to_string()]).arg("--file").arg(&journal).args(options);
         self.stage.servers.lead(&mut command);
         let process = Some(Process::start(&mut command, &log)?);
         self.members.push(Member { name: name.clone(), kind, process, journal, log });

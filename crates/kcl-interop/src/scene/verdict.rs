@@ -39,9 +39,7 @@ impl Scene {
     /// Stops what runs, and judges. `played` is how the scenario itself ended.
     pub(crate) async fn finish(mut self, played: Result<(), Failure>) -> Outcome {
         let mut failed = played.err();
-        if let Some(producer) = self.producer.take() {
-            producer.stop().await;
-        }
+        self.produce_no_more().await;
         let running: Vec<String> = self.members.iter().filter(|m| m.process.is_some()).map(|m| m.name.clone()).collect();
         for name in running {
             let stopped = if failed.is_none() { self.stop(&name).await } else { self.kill(&name) };

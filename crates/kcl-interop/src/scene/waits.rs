@@ -12,8 +12,16 @@ impl Scene {
     /// If that never comes.
     pub(crate) async fn balanced(&mut self, workers: &[&String]) -> Result<(), Failure> {
         let names: Vec<String> = workers.iter().map(|name| (*name).clone()).collect();
+        self.balanced_within(PATIENCE, &names).await
+    }
+
+    /// The same for workers that are known to take long.
+    ///
+    /// # Errors
+    /// If it does not come within this time.
+    pub(crate) async fn balanced_within(&mut self, patience: Duration, names: &[String]) -> Result<(), Failure> {
         let what = format!("balanced: {}", names.join(", "));
-        self.until(&what, async |scene| leases::balanced(&scene.rows().await, &names)).await
+        self.until_within(patience, &what, async |scene| leases::balanced(&scene.rows().await, names)).await
     }
 
     /// Waits until this worker has processed a record since it was last asked.

@@ -11,7 +11,7 @@ impl Coordinator {
     /// at the next look; what stays is named.
     pub(super) fn audit(&mut self, now: Mono) {
         // What was seen long ago tells nothing: this worker may be cut off.
-        let is_fresh = self.scanned && now.since(self.last_scan) <= self.parts.timing.failover * 2;
+        let is_fresh = self.scanned && now.since(self.last_scan) <= self.parts.timing.quiet * 2;
         if !std::mem::take(&mut self.audit_due) || !is_fresh || !self.leads() {
             return;
         }

@@ -66,7 +66,7 @@ impl Coordinator {
             max_leases: management.max_leases,
             leases_to_acquire: management.leases_to_acquire,
             hand_off: self.hands_off(),
-            failover: self.parts.timing.failover,
+            failover: self.parts.timing.quiet,
             settled: self.takes.pacing.settled(),
         };
         let mut plan = self.takes.pacing.plan(&input, &mut self.rng);

@@ -6,13 +6,13 @@
 //! rounds of taking of a Java worker: `(failover + 25 ms) * 2`, 20.05 s with the default failover time. See
 //! [`take_interval`]. This library's own rounds follow its scans: every half of the failover time, a third while leases move.
 
-mod fleet;
-mod reader;
+pub(super) mod fleet;
+pub(super) mod reader;
 mod report;
-mod table;
+pub(super) mod table;
 mod tally;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use kcl_core::{StartStrategy, WorkerConfig, WorkerId};
@@ -20,6 +20,7 @@ use kcl_testing::MemoryStream;
 
 use crate::exec::{Sim, Stuck};
 use fleet::Fleet;
+use reader::Readings;
 pub use report::{HEADING, Rebalancing};
 use table::Table;
 pub use tally::Tally;
@@ -63,7 +64,7 @@ pub fn run(scale: Scale, told: impl FnMut(&Rebalancing) + Send + 'static) -> Res
     config.management.start_strategy = StartStrategy::Oldest;
     let table = Table::new(sim.clone());
     let memory = MemoryStream::new("stream", scale.shards);
-    let fleet = Fleet { sim: sim.clone(), table, memory, config, alive: std::collections::BTreeMap::new() };
+    let fleet = Fleet { sim: sim.clone(), table, memory, config, alive: BTreeMap::new(), readings: Readings::default() };
     sim.run(scale.patience * 10, script(scale, fleet, told))
 }
 

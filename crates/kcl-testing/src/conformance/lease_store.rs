@@ -31,6 +31,8 @@ pub use self::update::{
     take_from_oneself_is_no_switch, take_sets_the_owner_and_ends_a_hand_over, the_token_of_a_take_stays_until_the_next,
 };
 
+use super::Running;
+
 mod create;
 mod describe_delete;
 mod hand_off;
@@ -69,7 +71,10 @@ impl<S: LeaseStore> StoreFixture for S {
 #[macro_export]
 macro_rules! lease_store_conformance {
     ($fixture:expr $(,)?) => {
-        $crate::lease_store_conformance! { @tests $fixture;
+        $crate::lease_store_conformance! { @cases tests $fixture }
+    };
+    (@cases $what:ident $($fixture:expr)?) => {
+        $crate::lease_store_conformance! { @$what $($fixture)?;
             prepare_is_idempotent
             an_absent_row_is_none
             create_stores_every_attribute
@@ -118,6 +123,22 @@ macro_rules! lease_store_conformance {
             }
         )+
     };
+    (@list; $($case:ident)+) => {
+        vec![$({
+            fn run<'a>(store: &'a dyn LeaseStore) -> Running<'a> {
+                Box::pin($case(store))
+            }
+            (stringify!($case), run as Case)
+        }),+]
+    };
+}
+
+/// A case of this suite.
+pub type Case = for<'a> fn(&'a dyn LeaseStore) -> Running<'a>;
+
+/// Every case by its name, for a runner that is not `cargo test`.
+pub fn cases() -> Vec<(&'static str, Case)> {
+    lease_store_conformance! { @cases list }
 }
 
 /// A position with the size of those that Kinesis gives, which no machine integer holds.

@@ -25,6 +25,8 @@ pub use self::reading::{
     reopening_after_the_last_record_goes_on, shards_do_not_share_records,
 };
 
+use super::Running;
+
 mod ends;
 mod listing;
 mod memory;
@@ -91,7 +93,10 @@ pub trait StreamFixture: Send + Sync {
 #[macro_export]
 macro_rules! stream_reader_conformance {
     ($fixture:expr $(,)?) => {
-        $crate::stream_reader_conformance! { @tests $fixture;
+        $crate::stream_reader_conformance! { @cases tests $fixture }
+    };
+    (@cases $what:ident $($fixture:expr)?) => {
+        $crate::stream_reader_conformance! { @$what $($fixture)?;
             listing_names_every_shard_once
             open_shards_cover_every_hash
             filters_select_open_shards
@@ -126,6 +131,22 @@ macro_rules! stream_reader_conformance {
             }
         )+
     };
+    (@list; $($case:ident)+) => {
+        vec![$({
+            fn run<'a>(fixture: &'a dyn StreamFixture) -> Running<'a> {
+                Box::pin($case(fixture))
+            }
+            (stringify!($case), run as Case)
+        }),+]
+    };
+}
+
+/// A case of this suite.
+pub type Case = for<'a> fn(&'a dyn StreamFixture) -> Running<'a>;
+
+/// Every case by its name, for a runner that is not `cargo test`.
+pub fn cases() -> Vec<(&'static str, Case)> {
+    stream_reader_conformance! { @cases list }
 }
 
 /// Whether to go on with a case for an optional behaviour.

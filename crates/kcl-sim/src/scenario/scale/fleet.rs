@@ -10,29 +10,31 @@ use kcl_core::{
 use kcl_runtime::{Backends, Worker};
 use kcl_testing::MemoryStream;
 
-use super::reader::Reader;
+use super::reader::{Reader, Readings};
 use super::table::Table;
 use crate::exec::{ClockSpec, NodeEnv, NodeId, Sim};
 use crate::keyed::{Stream, time_between};
 
 /// The workers of a run.
-pub(super) struct Fleet {
-    pub(super) sim: Sim,
-    pub(super) table: Table,
-    pub(super) memory: MemoryStream,
-    pub(super) config: WorkerConfig,
-    pub(super) alive: BTreeMap<NodeId, WorkerId>,
+pub(in crate::scenario) struct Fleet {
+    pub(in crate::scenario) sim: Sim,
+    pub(in crate::scenario) table: Table,
+    pub(in crate::scenario) memory: MemoryStream,
+    pub(in crate::scenario) config: WorkerConfig,
+    pub(in crate::scenario) alive: BTreeMap<NodeId, WorkerId>,
+    pub(in crate::scenario) readings: Readings,
 }
 
 impl Fleet {
     /// Starts so many workers, within this time.
-    pub(super) fn start(&mut self, workers: usize, spread: Duration) {
+    pub(in crate::scenario) fn start(&mut self, workers: usize, spread: Duration) {
         for _ in 0..workers {
             let node = self.sim.node(ClockSpec::default());
             let id = WorkerId::new(format!("worker-{:04}", node.number()));
             let mut config = self.config.clone();
             config.worker_id = Some(id.clone());
-            let reader = Reader { sim: self.sim.clone(), memory: self.memory.clone(), node, calls: Arc::default() };
+            let readings = self.readings.clone();
+            let reader = Reader { sim: self.sim.clone(), memory: self.memory.clone(), node, calls: Arc::default(), readings };
             let backends = Backends {
                 store: Arc::new(self.table.client(node)),
                 stream: Arc::new(reader),
@@ -55,7 +57,7 @@ impl Fleet {
     }
 
     /// Kills every so manieth worker, `count` in all.
-    pub(super) fn kill(&mut self, count: usize) {
+    pub(in crate::scenario) fn kill(&mut self, count: usize) {
         let all: Vec<NodeId> = self.alive.keys().copied().collect();
         for nth in 0..count.min(all.len()) {
             let node = all[nth * all.len() / count.max(1)];

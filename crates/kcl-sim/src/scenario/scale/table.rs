@@ -17,7 +17,7 @@ const ROW_SCANNED: Duration = Duration::from_micros(10);
 
 /// A lease table that keeps sums instead of a record of everything, and that never fails. A handle: clones share it.
 #[derive(Clone, Debug)]
-pub(super) struct Table {
+pub(in crate::scenario) struct Table {
     sim: Sim,
     state: Arc<Mutex<State>>,
 }
@@ -32,22 +32,22 @@ struct State {
 
 /// How the leases lie.
 #[derive(Clone, Debug)]
-pub(super) struct Spread {
+pub(in crate::scenario) struct Spread {
     /// All rows.
-    pub(super) rows: usize,
+    pub(in crate::scenario) rows: usize,
     /// How many rows each owner has.
-    pub(super) owned: BTreeMap<WorkerId, usize>,
+    pub(in crate::scenario) owned: BTreeMap<WorkerId, usize>,
 }
 
 impl Spread {
     /// Whether there are so many rows and these workers own all of them.
-    pub(super) fn is_owned(&self, workers: &BTreeSet<WorkerId>, rows: usize) -> bool {
+    pub(in crate::scenario) fn is_owned(&self, workers: &BTreeSet<WorkerId>, rows: usize) -> bool {
         let owned: usize = workers.iter().filter_map(|worker| self.owned.get(worker)).sum();
         self.rows == rows && owned == rows
     }
 
     /// Whether, besides, the counts of any two of them differ by at most one.
-    pub(super) fn is_balanced(&self, workers: &BTreeSet<WorkerId>, rows: usize) -> bool {
+    pub(in crate::scenario) fn is_balanced(&self, workers: &BTreeSet<WorkerId>, rows: usize) -> bool {
         let counts = || workers.iter().map(|worker| self.owned.get(worker).copied().unwrap_or(0));
         let even = counts().max().unwrap_or(0) - counts().min().unwrap_or(0) <= 1;
         even && self.is_owned(workers, rows)
@@ -55,7 +55,7 @@ impl Spread {
 }
 
 impl Table {
-    pub(super) fn new(sim: Sim) -> Self {
+    pub(in crate::scenario) fn new(sim: Sim) -> Self {
         Self { sim, state: Arc::default() }
     }
 
@@ -64,17 +64,17 @@ impl Table {
     }
 
     /// The table as one node sees it.
-    pub(super) fn client(&self, node: NodeId) -> TableClient {
+    pub(in crate::scenario) fn client(&self, node: NodeId) -> TableClient {
         TableClient { table: self.clone(), node, calls: Arc::default() }
     }
 
-    pub(super) fn spread(&self) -> Spread {
+    pub(in crate::scenario) fn spread(&self) -> Spread {
         let state = self.state();
         Spread { rows: state.rows.len(), owned: state.owned.clone() }
     }
 
     /// What happened since the last call.
-    pub(super) fn take_tally(&self) -> Tally {
+    pub(in crate::scenario) fn take_tally(&self) -> Tally {
         std::mem::take(&mut self.state().tally)
     }
 
@@ -112,7 +112,7 @@ impl State {
 
 /// The table as one node sees it: requests and answers take their time.
 #[derive(Clone, Debug)]
-pub(super) struct TableClient {
+pub(in crate::scenario) struct TableClient {
     table: Table,
     node: NodeId,
     calls: Arc<AtomicU64>,
