@@ -35,7 +35,8 @@ impl Coordinator {
         let scan = match result {
             Ok(scan) => scan,
             Err(error) => {
-                self.next_scan = now + self.parts.timing.scan_while_moving;
+                // A store that refuses calls is not asked more than twice as often as ever.
+                self.next_scan = now + self.parts.timing.scan_while_moving.max(self.parts.timing.scan / 2);
                 return self.store_failed("scan", error.into());
             }
         };

@@ -37,9 +37,14 @@ impl Run<'_> {
         self.options.failover / 3
     }
 
-    /// How often the table is read.
+    /// How often the table is read. An interval that is set is the shortest.
     pub(super) fn scan(&self) -> Duration {
-        self.options.failover / 2
+        self.options.scan.map_or(self.options.failover / 2, |shortest| shortest.div_f64(JITTER))
+    }
+
+    /// After how long a row of which nothing is heard is read by itself.
+    fn quiet(&self) -> Duration {
+        self.options.failover.max(self.options.scan.map_or(Duration::ZERO, |_| self.scan() + self.options.failover / 3))
     }
 
     /// The longest interval between two shard syncs of any worker.
@@ -49,7 +54,7 @@ impl Run<'_> {
 
     /// V1: within this time every lease has a live owner.
     pub(super) fn x(&self) -> Duration {
-        self.slack(self.options.failover) + self.scan() + self.renew() + LATENCY * 4
+        self.slack(self.quiet()) + self.scan() + self.renew() + LATENCY * 4
     }
 
     /// How often a node does something in this time at most, if it does it once per `interval` of its own clock.

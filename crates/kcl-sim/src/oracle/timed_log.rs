@@ -24,6 +24,7 @@ pub(super) fn log() -> Log {
     let drawn = Options::draw(1);
     let options = Options {
         failover: Duration::from_secs(9),
+        scan: None,
         poll: Duration::from_secs(1),
         sync: Duration::from_secs(10),
         start: StartStrategy::Oldest,

@@ -18,6 +18,8 @@ pub struct Options {
     pub shards: u32,
     /// 2 to 20 s.
     pub failover: Duration,
+    /// The shortest interval of scans, where it is set: 1 s to twice the failover time, which is KCL's.
+    pub scan: Option<Duration>,
     /// 200 ms to 3 s.
     pub poll: Duration,
     /// How often the leader compares leases and shards.
@@ -66,6 +68,7 @@ impl Options {
             time_between(seed, Stream::Config, (what, 2, 0), low, high)
         };
         let failover = time(3, 2_000, 20_000);
+        let scan = (coin(32) && coin(33)).then(|| time(32, 1_000, 40_000).min(failover * 2));
         let chaos = time(4, 60_000, 300_000);
         let behaviour = Behaviour {
             checkpoint_every: number(5, 1, 4),
@@ -90,6 +93,7 @@ impl Options {
             workers: number(1, 1, 4) * if coin(1) { 1 } else { 2 },
             shards: u32::try_from(number(2, 1, 8)).unwrap_or(1) * if coin(2) { 1 } else { 2 },
             failover,
+            scan,
             poll: time(8, 200, 3_000),
             sync: time(21, 5_000, 30_000),
             // Longer than any write is under way (P2).
@@ -109,7 +113,7 @@ impl Options {
             policy: if coin(28) { Policy::Random } else { Policy::Priorities },
             chaos,
             // A panic may cost five minutes, and finished rows leave one generation at a time.
-            settle: failover * 15 + Duration::from_secs(if behaviour.panics > 0 { 660 } else { 360 }),
+            settle: failover * 15 + scan.unwrap_or_default() * 12 + Duration::from_secs(if behaviour.panics > 0 { 660 } else { 360 }),
         }
     }
 
@@ -124,6 +128,7 @@ impl Options {
             ..ManagementConfig::default()
         };
         config.failover_time = self.failover;
+        config.scan_interval = self.scan;
         config.poll_interval = self.poll * times;
         config.shard_sync_interval = self.sync * times;
         config.lease_cleanup_interval = self.cleanup;

@@ -185,6 +185,7 @@ fn calm() -> Options {
         workers: 2,
         shards: 1,
         failover: secs(10),
+        scan: None,
         poll: secs(1),
         sync: secs(10),
         cleanup: secs(75),
