@@ -113,7 +113,9 @@ impl Options {
             policy: if coin(28) { Policy::Random } else { Policy::Priorities },
             chaos,
             // A panic may cost five minutes, and finished rows leave one generation at a time.
-            settle: failover * 15 + scan.unwrap_or_default() * 12 + Duration::from_secs(if behaviour.panics > 0 { 660 } else { 360 }),
+            settle: failover * 15
+                + scan.unwrap_or_default() * 12
+                + Duration::from_secs(if behaviour.panics > 0 { 660 } else { 360 }),
         }
     }
 
