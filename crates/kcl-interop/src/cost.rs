@@ -1,8 +1,8 @@
 //! What a fleet asks of its lease table, counted on the wire: fleets of ours and of Java workers, in the same set-up.
 //!
-//! Two workers share the shards of a stream, each with KCL's default settings (failover time 10 s). Each phase lasts a minute:
-//! nothing happens; a record on each shard every five seconds, and every second, each checkpointed by itself; a third worker
-//! joins, until the leases are balanced and a minute at least.
+//! Two workers share the shards of a stream, each with KCL's default settings (failover time 10 s). The phases: nothing happens,
+//! for five minutes, because some reads are minutes apart; for a minute each, a record on each shard every five seconds, and
+//! every second, each checkpointed by itself; a third worker joins, until the leases are balanced and a minute at least.
 
 mod meter;
 mod report;
@@ -20,7 +20,7 @@ use crate::servers::Servers;
 use crate::tools::Tools;
 
 pub(crate) use meter::{Counts, Meter};
-use report::Counted;
+use report::{Counted, Joining};
 
 /// Shards of each stream: so few that Java workers, which take one lease from each other every 20 s, are soon balanced.
 const SHARDS: u32 = 8;
@@ -32,6 +32,8 @@ const FAILOVER_MILLIS: u64 = 10_000;
 const KCL_SCAN_MILLIS: &str = "20050";
 /// How long a phase lasts at least.
 const PHASE: Duration = Duration::from_secs(60);
+/// The same for the phase in which nothing happens.
+const IDLE: Duration = Duration::from_secs(300);
 /// What is still to be said after a change has been said after this time.
 const SETTLE: Duration = Duration::from_secs(25);
 /// How long Java workers may take to be balanced.
@@ -116,7 +118,7 @@ async fn phases(fleet: &Fleet, scene: &mut Scene, meter: &Meter) -> Result<Vec<C
             tokio::time::sleep(SETTLE).await;
         }
         let before = Moment::now(scene, meter);
-        tokio::time::sleep(PHASE).await;
+        tokio::time::sleep(if every.is_none() { IDLE } else { PHASE }).await;
         counted.push(before.until_now(fleet, phase, scene, meter));
         scene.produce_no_more().await;
     }
@@ -126,7 +128,8 @@ async fn phases(fleet: &Fleet, scene: &mut Scene, meter: &Meter) -> Result<Vec<C
     let balanced = before.at.elapsed();
     tokio::time::sleep(PHASE.saturating_sub(balanced)).await;
     let joining = before.until_now(fleet, "a third joins", scene, meter);
-    counted.push(Counted { workers: WORKERS + 1, balanced_after: Some(balanced), ..joining });
+    let moved = SHARDS / 3;
+    counted.push(Counted { workers: WORKERS + 1, joining: Some(Joining { balanced_after: balanced, moved }), ..joining });
     Ok(counted)
 }
 
@@ -153,7 +156,7 @@ impl Moment {
             counts: now.counts - self.counts,
             checkpoints: now.checkpoints - self.checkpoints,
             row_bytes: meter.row_bytes(scene.table()),
-            balanced_after: None,
+            joining: None,
         };
         println!("{counted:?}");
         counted

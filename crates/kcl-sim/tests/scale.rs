@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use kcl_core::Verb;
+use kcl_sim::scenario::curve::{Curve, Failover, run as failover};
 use kcl_sim::scenario::scale::{Scale, run, take_interval};
 
 #[test]
@@ -27,5 +28,32 @@ fn ten_workers_and_two_hundred_shards_are_balanced_within_three_take_intervals_a
         assert!(one.balanced_after.is_some_and(|time| time <= three_intervals), "{one}");
         let (applied, rejected) = one.tally.of(&[Verb::Take, Verb::Create]);
         assert!(rejected <= applied, "no storm of rejected writes: {one}");
+    }
+}
+
+/// A small point of `kcl-sim curve`: rarer scans cost less and notice a death later, and never read what scans tell.
+#[test]
+fn rarer_scans_cost_less_and_the_leases_of_a_dead_worker_are_read_again_later() {
+    let at = |seconds: u64| Curve {
+        workers: 4,
+        shards: 32,
+        failover: Duration::from_secs(10),
+        scan_interval: Some(Duration::from_secs(seconds)),
+    };
+    let mut before: Option<Failover> = None;
+    for seconds in [1, 5, 20] {
+        let curve = at(seconds);
+        let found = failover(curve, 1).unwrap();
+        assert_eq!(found.idle.gets, 0, "{seconds}");
+        let minutes = found.idle_for.as_secs() / 60;
+        assert!(found.idle.scans <= 4 * (60 * minutes / seconds + 1), "{seconds}: {}", found.idle.scans);
+        // A renewal before the death, an interval until it is seen, the failover time, another interval where that is longer.
+        let latest = Duration::from_secs(10 + 4) + (curve.scan_interval.unwrap() * 10 / 9) * if seconds > 10 { 2 } else { 1 };
+        assert!(found.read_after > Duration::from_secs(6) && found.read_after < latest, "{seconds}: {:?}", found.read_after);
+        if let Some(before) = before {
+            assert!(found.read_after > before.read_after, "{seconds}: {:?}", found.read_after);
+            assert!(found.idle_units(&curve, 320) < before.idle_units(&curve, 320) / 3.0);
+        }
+        before = Some(found);
     }
 }

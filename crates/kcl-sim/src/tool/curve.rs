@@ -7,6 +7,9 @@ use kcl_sim::scenario::curve::{Curve, Failover, run as simulate, units};
 
 const USAGE: &str = "usage: curve [--workers N] [--shards N] [--seeds N] [--row-bytes N] [--failover SECONDS]";
 
+/// A row after a checkpoint, as `cargo xtask cost` weighs it.
+const ROW_BYTES: u64 = 320;
+
 struct Arguments {
     curve: Curve,
     seeds: u64,
@@ -62,7 +65,7 @@ fn line(curve: &Curve, runs: &[Failover], row_bytes: u64) -> String {
 
 fn parse(mut words: impl Iterator<Item = String>) -> Option<Arguments> {
     let mut curve = Curve { workers: 10, shards: 160, failover: Duration::from_secs(10), scan_interval: None };
-    let (mut seeds, mut row_bytes) = (20, 400);
+    let (mut seeds, mut row_bytes) = (20, ROW_BYTES);
     while let Some(word) = words.next() {
         match word.as_str() {
             "--workers" => curve.workers = words.next()?.parse().ok()?,
