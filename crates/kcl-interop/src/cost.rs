@@ -47,12 +47,17 @@ struct Fleet {
     options: &'static [&'static str],
 }
 
+/// The fleet of ours with KCL's interval of scans.
+const AS_KCL: &str = "ours, scans as KCL";
+/// The phase in which nothing happens.
+const IDLE_PHASE: &str = "idle";
+
 const SYNC: [&str; 2] = ["--sync-seconds", "120"];
 
 const FLEETS: [Fleet; 4] = [
     Fleet { name: "Java 2.5.8", kind: Kind::Java(Generation::V2), options: &SYNC },
     Fleet { name: "Java 3.1.3, 2.x-compatible", kind: Kind::Java(Generation::V3), options: &SYNC },
-    Fleet { name: "ours, scans as KCL", kind: Kind::Rust, options: &[SYNC[0], SYNC[1], "--scan-millis", KCL_SCAN_MILLIS] },
+    Fleet { name: AS_KCL, kind: Kind::Rust, options: &[SYNC[0], SYNC[1], "--scan-millis", KCL_SCAN_MILLIS] },
     Fleet { name: "ours, default", kind: Kind::Rust, options: &SYNC },
 ];
 
@@ -112,7 +117,7 @@ async fn phases(fleet: &Fleet, scene: &mut Scene, meter: &Meter) -> Result<Vec<C
     scene.balanced_within(PATIENCE, &names).await?;
     tokio::time::sleep(SETTLE).await;
     let mut counted = Vec::new();
-    for (phase, every) in [("idle", None), ("a record every 5 s", Some(5)), ("a record every 1 s", Some(1))] {
+    for (phase, every) in [(IDLE_PHASE, None), ("a record every 5 s", Some(5)), ("a record every 1 s", Some(1))] {
         if let Some(every) = every {
             scene.produce_evenly(SHARDS, Duration::from_secs(every));
             tokio::time::sleep(SETTLE).await;
