@@ -5,6 +5,7 @@ pub mod cancel;
 mod coverage;
 mod ddmin;
 mod happenings;
+mod java;
 mod nemesis;
 mod options;
 mod plan;
@@ -18,6 +19,7 @@ mod sweep;
 
 pub use action::{Action, ActionKind, Replacement};
 pub use coverage::Coverage;
+pub use java::Java;
 pub use options::Options;
 pub use plan::Plan;
 pub use report::Report;

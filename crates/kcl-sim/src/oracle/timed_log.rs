@@ -133,6 +133,11 @@ impl Log {
         self.write(number, 0, delete)
     }
 
+    /// What was written down.
+    pub(super) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
     pub(super) fn judge(&self, oracle: Oracle) -> Result<(), Finding> {
         oracle(Run { entries: &self.entries, options: &self.options, seed: 1 })
     }

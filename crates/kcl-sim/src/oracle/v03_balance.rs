@@ -44,7 +44,9 @@ pub(super) fn check(run: Run<'_>) -> Result<(), Finding> {
 fn y(run: &Run<'_>, leases: usize) -> Duration {
     let per_round = u32::try_from(run.options.leases_to_acquire).unwrap_or(u32::MAX).max(1);
     let rounds = u32::try_from(leases).unwrap_or(u32::MAX).div_ceil(per_round);
-    run.x() + run.scan() * (rounds + 2)
+    // A Java worker steals one lease in a round, up to half of them if it shares them with one other.
+    let java = run.take_every() * (u32::try_from(leases).unwrap_or(u32::MAX).div_ceil(2) + 1);
+    run.x() + run.scan() * (rounds + 2) + if run.options.java.is_empty() { Duration::ZERO } else { java }
 }
 
 /// How many leases a worker owns.

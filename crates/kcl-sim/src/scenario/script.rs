@@ -203,6 +203,7 @@ fn calm() -> Options {
         policy: Policy::Random,
         chaos,
         settle: secs(180),
+        java: super::Java::default(),
     }
 }
 

@@ -6,7 +6,8 @@ use kcl_core::{
     Checkpoint, CoordinatorTable, FleetRows, Lease, LeaseKey, LeaseScan, LeaseWrite, StoredState, UnreadableRow, WriteOutcome,
 };
 
-use super::{Api, Call, Fate, FaultPlan, Mutant, StoreClient};
+use super::java::JavaWrite;
+use super::{Api, Call, Fate, FaultPlan, JavaVersion, Mutant, StoreClient};
 use crate::exec::{NodeId, Sim};
 use crate::keyed::{Stream, time_between};
 use crate::trace::{Applied, Event, Trace};
@@ -159,6 +160,25 @@ impl StoreServer {
         };
         self.trace.add(Event::Write(Applied { node, sent, write: write.clone(), before, after, applied }));
         outcome
+    }
+
+    /// The same for a write of a Java worker: the row after it, if its condition holds.
+    pub(super) fn decide_java(&self, node: NodeId, sent: Duration, version: JavaVersion, write: &JavaWrite) -> Option<Lease> {
+        let (now, recorded) = (self.sim.now(), write.recorded());
+        let mut state = self.state();
+        let before = state.rows.get(recorded.key()).cloned();
+        let decided = write.apply(version, before.as_ref());
+        let (applied, after) = (decided.is_some(), decided.flatten());
+        if after.is_none() && before.is_none() && applied {
+            // The deletion of a row that is gone is no error, and nothing happens.
+            return None;
+        }
+        if applied {
+            state.set(now, recorded.key(), after.clone());
+        }
+        drop(state);
+        self.trace.add(Event::Write(Applied { node, sent, write: recorded, before, after: after.clone(), applied }));
+        after
     }
 
     pub(super) fn scan(&self, nth: u64, fate: Fate) -> LeaseScan {
