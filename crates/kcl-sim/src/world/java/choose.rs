@@ -154,8 +154,8 @@ mod tests {
     #[test]
     fn the_first_sight_of_a_lease_gives_it_a_failover_time() {
         let mut observer = Observer::default();
-        let at = |seconds| Mono::from_millis(1_000_000 + seconds * 1_000);
-        let take = |observer: &Observer, seconds| !choose(observer, &"m".into(), at(seconds), FAILOVER, 0, &Dice::new(1, NodeId(1))).is_empty();
+        let at = |seconds: u64| Mono::from_millis(1_000_000 + seconds * 1_000);
+        let take = |observer: &Observer, seconds: u64| !choose(observer, &"m".into(), at(seconds), FAILOVER, 0, &Dice::new(1, NodeId(1))).is_empty();
         observer.scanned(rows("x"), at(0));
         assert!(!take(&observer, 10));
         assert!(take(&observer, 11));

@@ -28,7 +28,7 @@ impl Peer {
         let (key, token) = (owned.row.key.clone(), owned.token);
         let Some(known) = self.state().owned.of(&key, token).cloned() else { return };
         let expired = self.now().since(known.written) > self.settings.failover;
-        let renewed = if expired { Ok(None) } else { self.write_renewal(JavaWrite::Renew(known.row.clone()), &known.row).await };
+        let renewed = if expired { Ok(None) } else { self.write_renewal(&known.row).await };
         let now = self.now();
         match renewed {
             Ok(Some(row)) => self.state().owned.wrote(token, row, now),
@@ -39,8 +39,8 @@ impl Peer {
 
     /// A renewal that failed may have been applied all the same: the row says so if its owner is this worker and its counter
     /// the next one.
-    async fn write_renewal(&self, write: JavaWrite, known: &Lease) -> Result<Option<Lease>, StoreError> {
-        if let Some(row) = self.table.write(write).await? {
+    async fn write_renewal(&self, known: &Lease) -> Result<Option<Lease>, StoreError> {
+        if let Some(row) = self.table.write(JavaWrite::Renew(known.clone())).await? {
             return Ok(Some(row));
         }
         let row = self.table.get(&known.key).await?;
@@ -57,12 +57,27 @@ impl Peer {
         let mine = |row: &&Lease| row.is_owned_by(&self.me);
         let handed_over = |row: &&Lease| self.table.version == JavaVersion::Three && row.checkpoint_owner.is_some();
         for row in rows.iter().filter(mine).filter(|row| !handed_over(row)) {
-            if let Some(row) = self.write_renewal(JavaWrite::Resume(row.clone(), self.me.clone()), row).await? {
+            if let Some(row) = self.resume_one(row.clone()).await? {
                 let now = self.now();
                 self.state().owned.gain(row, now);
             }
         }
         Ok(())
+    }
+
+    /// A renewal that its predecessor sent and that came late passes for its own. The library goes on with the row as it is; here it is
+    /// renewed once more at once, as the first round would, so that the record shows where the new process began.
+    async fn resume_one(&self, mut row: Lease) -> Result<Option<Lease>, StoreError> {
+        loop {
+            if let Some(row) = self.table.write(JavaWrite::Resume(row.clone(), self.me.clone())).await? {
+                return Ok(Some(row));
+            }
+            let now = self.table.get(&row.key).await?;
+            match now.filter(|now| now.owner == row.owner && now.counter == row.counter.next()) {
+                Some(now) => row = now,
+                None => return Ok(None),
+            }
+        }
     }
 
     /// A checkpoint of this tenure.
