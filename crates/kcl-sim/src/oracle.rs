@@ -8,9 +8,9 @@ mod c04_no_rejections;
 mod conform;
 mod family;
 mod lives;
-mod mixed;
 #[cfg(test)]
 mod log;
+mod mixed;
 mod s01_at_least_once;
 mod s02_order;
 mod s03_hand_over;

@@ -125,7 +125,9 @@ fn start(known: &Known, runs: u64) -> Option<Sweep<Vec<String>>> {
     };
     Some(match known.runs {
         Runs::Swarm => Sweep::start(seeds, move |seed| judge(Plan::draw(seed))),
-        Runs::Mixed => Sweep::start(mixed_seeds().take(usize::try_from(runs).unwrap_or(usize::MAX)), move |seed| judge(Plan::draw(seed))),
+        Runs::Mixed => {
+            Sweep::start(mixed_seeds().take(usize::try_from(runs).unwrap_or(usize::MAX)), move |seed| judge(Plan::draw(seed)))
+        }
         Runs::Directed(plan) => Sweep::start(seeds, move |seed| judge(plan(seed))),
         Runs::Drops => drops(runs),
     })

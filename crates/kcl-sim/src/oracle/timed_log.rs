@@ -30,6 +30,7 @@ pub(super) fn log() -> Log {
         leases_to_acquire: 1,
         mixed: false,
         hand_off: Duration::from_secs(30),
+        java: crate::scenario::Java::default(),
         mixed_hand_off: false,
         rate_ppm: 0,
         stops_in_suspend: false,

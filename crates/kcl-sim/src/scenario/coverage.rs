@@ -183,7 +183,11 @@ impl fmt::Display for Coverage {
         let kinds = self.counts.keys().filter(is_fault).count();
         let faults = self.sum("fault ") + self.sum("nemesis ");
         if f.alternate() {
-            return write!(f, "{} seeds, {} of them mixed, {hours:.1} simulated hours, {faults} faults of {kinds} kinds", self.runs, self.mixed);
+            return write!(
+                f,
+                "{} seeds, {} of them mixed, {hours:.1} simulated hours, {faults} faults of {kinds} kinds",
+                self.runs, self.mixed
+            );
         }
         for (name, count) in &self.counts {
             writeln!(f, "{count:>12} {name}")?;

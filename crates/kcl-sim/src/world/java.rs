@@ -21,7 +21,7 @@ mod table;
 mod taker;
 mod write;
 
-pub(crate) use write::specified;
-pub use write::JavaVersion;
 pub(super) use peer::{Peer, Settings};
+pub use write::JavaVersion;
 pub(super) use write::JavaWrite;
+pub(crate) use write::specified;

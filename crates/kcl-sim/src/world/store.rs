@@ -3,8 +3,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use kcl_core::{
-    Checkpoint, CoordinatorTable, FleetRows, Lease, LeaseKey, LeaseScan, LeaseWrite, StoredState, TenureToken, UnreadableRow, Verb,
-    WriteOutcome,
+    Checkpoint, CoordinatorTable, FleetRows, Lease, LeaseKey, LeaseScan, LeaseWrite, StoredState, TenureToken, UnreadableRow,
+    Verb, WriteOutcome,
 };
 
 use super::java::JavaWrite;

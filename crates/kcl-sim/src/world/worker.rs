@@ -9,8 +9,8 @@ use kcl_core::{WorkerConfig, WorkerId};
 use kcl_runtime::{Backends, ConsumerError, Worker};
 use tokio::sync::watch;
 
-use super::measure::Alarms;
 use super::java::{Peer, Settings};
+use super::measure::Alarms;
 use super::{Behaviour, JavaVersion, Processors, StoreServer, StreamServer};
 use crate::exec::{ClockSpec, NodeEnv, NodeId, Sim};
 use crate::trace::{Event, Trace};

@@ -54,7 +54,14 @@ pub(super) struct Wanted {
 }
 
 /// What a round takes. `steal_at_once` is `maxLeasesToStealAtOneTime`.
-pub(super) fn choose(observer: &Observer, me: &WorkerId, now: Mono, failover: Duration, steal_at_once: usize, dice: &Dice) -> Vec<Wanted> {
+pub(super) fn choose(
+    observer: &Observer,
+    me: &WorkerId,
+    now: Mono,
+    failover: Duration,
+    steal_at_once: usize,
+    dice: &Dice,
+) -> Vec<Wanted> {
     let expired = |seen: &Seen, after: Duration| now.since(seen.since) > after;
     let is_free = |seen: &Seen| seen.row.owner.is_none() || expired(seen, failover);
     let mut counts: BTreeMap<&WorkerId, usize> = BTreeMap::from([(me, 0)]);
@@ -155,7 +162,9 @@ mod tests {
     fn the_first_sight_of_a_lease_gives_it_a_failover_time() {
         let mut observer = Observer::default();
         let at = |seconds: u64| Mono::from_millis(1_000_000 + seconds * 1_000);
-        let take = |observer: &Observer, seconds: u64| !choose(observer, &"m".into(), at(seconds), FAILOVER, 0, &Dice::new(1, NodeId(1))).is_empty();
+        let take = |observer: &Observer, seconds: u64| {
+            !choose(observer, &"m".into(), at(seconds), FAILOVER, 0, &Dice::new(1, NodeId(1))).is_empty()
+        };
         observer.scanned(rows("x"), at(0));
         assert!(!take(&observer, 10));
         assert!(take(&observer, 11));

@@ -85,7 +85,10 @@ mod tests {
         assert!(owned.of(&key, first).is_none() && owned.of(&key, second).is_some());
         owned.wrote(first, Lease { checkpoint: Checkpoint::ShardEnd, ..row }, Mono::from_millis(2));
         owned.drop(&key, first);
-        assert_eq!(owned.of(&key, second).map(|owned| (owned.written, owned.row.checkpoint.clone())), Some((Mono::from_millis(1), Checkpoint::TrimHorizon)));
+        assert_eq!(
+            owned.of(&key, second).map(|owned| (owned.written, owned.row.checkpoint.clone())),
+            Some((Mono::from_millis(1), Checkpoint::TrimHorizon))
+        );
     }
 
     #[test]

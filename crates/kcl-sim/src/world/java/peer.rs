@@ -7,12 +7,12 @@ use kcl_core::{LeaseKey, Mono, StartStrategy, WorkerConfig, WorkerId};
 use kcl_runtime::Env;
 use tokio::sync::watch;
 
+use super::JavaVersion;
 use super::choose::Observer;
 use super::dice::Dice;
 use super::owned::OwnedLeases;
 use super::sync::Hole;
 use super::table::Table;
-use super::JavaVersion;
 use crate::exec::{NodeEnv, NodeId, Sim};
 use crate::trace::Trace;
 use crate::world::{Behaviour, StoreServer, StreamClient, StreamServer};

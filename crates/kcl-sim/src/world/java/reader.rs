@@ -1,6 +1,7 @@
 use kcl_aggregation::{Decoded, decode};
 use kcl_core::{
-    Checkpoint, ChildShard, ErrorKind, ExtendedSequenceNumber, ReadPosition, ShardId, ShardReader, StartStrategy, StreamReader, Wall,
+    Checkpoint, ChildShard, ErrorKind, ExtendedSequenceNumber, ReadPosition, ShardId, ShardReader, StartStrategy, StreamReader,
+    Wall,
 };
 
 use super::peer::Peer;
@@ -33,7 +34,9 @@ impl Fetcher {
         match (&self.last, &self.start, start) {
             (Some(last), ..) => ReadPosition::At(last.sequence_number.clone()),
             (None, Checkpoint::Latest, _) => ReadPosition::Latest,
-            (None, Checkpoint::AtTimestamp, StartStrategy::Timestamp(millis)) => ReadPosition::AtTimestamp(Wall::from_unix_millis(millis)),
+            (None, Checkpoint::AtTimestamp, StartStrategy::Timestamp(millis)) => {
+                ReadPosition::AtTimestamp(Wall::from_unix_millis(millis))
+            }
             _ => ReadPosition::TrimHorizon,
         }
     }
@@ -86,7 +89,9 @@ impl Fetcher {
         let taken_apart = records.iter().flat_map(|record| {
             let position = |sub| ExtendedSequenceNumber::new(record.sequence_number.clone(), sub);
             match decode(&record.data) {
-                Decoded::Aggregate(aggregate) => aggregate.user_records().map(|user| position(user.sub_sequence_number)).collect(),
+                Decoded::Aggregate(aggregate) => {
+                    aggregate.user_records().map(|user| position(user.sub_sequence_number)).collect()
+                }
                 Decoded::Plain | Decoded::Undecodable(_) => vec![position(0)],
             }
         });

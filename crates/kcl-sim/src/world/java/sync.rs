@@ -178,7 +178,8 @@ mod tests {
             assert_eq!(created(&a, leases, StartStrategy::Oldest), oldest, "{leases:?}");
             assert_eq!(created(&a, leases, StartStrategy::Timestamp(1)), oldest, "{leases:?}");
         }
-        let b = graph(&[(0, &[]), (1, &[]), (2, &[0, 1]), (3, &[2]), (4, &[2]), (5, &[3, 4]), (6, &[5]), (7, &[5]), (8, &[6, 7])]);
+        let b =
+            graph(&[(0, &[]), (1, &[]), (2, &[0, 1]), (3, &[2]), (4, &[2]), (5, &[3, 4]), (6, &[5]), (7, &[5]), (8, &[6, 7])]);
         assert_eq!(created(&b, &[6], StartStrategy::Latest), [7]);
         assert_eq!(created(&b, &[5], StartStrategy::Oldest), [0; 0]);
     }

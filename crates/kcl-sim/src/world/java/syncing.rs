@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use kcl_core::{ErrorKind, Shard, ShardFilter, StartStrategy, StoreError, StreamReader, elect_leader};
 
+use super::JavaWrite;
 use super::peer::Peer;
 use super::sync::{hole, missing};
-use super::JavaWrite;
 use crate::trace::Event;
 
 /// How often the same hole is seen before it is believed.

@@ -86,7 +86,8 @@ pub(crate) fn specified(write: &LeaseWrite, version: JavaVersion, row: Option<&L
         return Some(Some(after));
     }
     let Expectation::Version { owner, counter } = write.expectation() else { return None };
-    if *counter != row.counter || (write.verb() == Verb::Renew && version == JavaVersion::Three && row.checkpoint_owner.is_some()) {
+    if *counter != row.counter || (write.verb() == Verb::Renew && version == JavaVersion::Three && row.checkpoint_owner.is_some())
+    {
         return None;
     }
     after.counter = LeaseCounter::new(counter.value() + 1);
