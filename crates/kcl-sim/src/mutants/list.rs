@@ -84,9 +84,9 @@ pub const KNOWN: [Known; 49] = [
         .by(Runs::Directed(directed::a_native_fleet)),
     source(46, "a fleet that runs natively is joined", &["V9"], 100).by(Runs::Directed(directed::a_native_fleet)),
     source(47, "a Java worker is asked for a lease that hands it off no more, and waited for", &["V3", "V4", "V1"], 10)
-        .by(Runs::Mixed),
+        .by(Runs::Directed(directed::beside_java)),
     source(48, "an old request counts for who asked, also once a Java worker has the lease", &["V3", "V4", "V1"], 10)
-        .by(Runs::Mixed),
+        .by(Runs::Directed(directed::beside_java)),
     seam(
         49,
         "renewals and checkpoints go by the token alone, which a Java take leaves",

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use kcl_core::Verb;
 use kcl_sim::exec::NodeId;
-use kcl_sim::scenario::{Action, Replacement, Report, Script, secs};
+use kcl_sim::scenario::{Action, Replacement, Report, Script, call, secs};
 use kcl_sim::trace::{Applied, Event};
-use kcl_sim::world::Edit;
+use kcl_sim::world::{Api, Edit, Fate};
 
 use super::seen::{process, writes};
 
@@ -38,7 +38,9 @@ fn is_java(node: NodeId) -> bool {
 /// row means nothing, and the next take by one of this library removes it.
 #[test]
 fn a_java_worker_steals_a_lease_that_is_being_handed_off() {
-    let script = mixed().with(|options| options.behaviour.slowest = secs(3)).at(secs(20), Action::Pause(2, secs(20)));
+    // Both come back at once, and find all leases with the first.
+    let script = mixed().with(|options| options.behaviour.slowest = secs(3));
+    let script = script.at(secs(20), Action::Pause(1, secs(20))).at(secs(20), Action::Pause(2, secs(20)));
     let stolen = |write: &Applied| {
         let asked = write.before.as_ref().is_some_and(|row| row.can_be_asked_for() && row.requested_by.is_some());
         write.applied && is_java(write.node) && asked
@@ -78,12 +80,14 @@ fn a_java_worker_takes_what_was_released() {
 /// Both find the leases of a dead worker expired and want the same one: the counter lets one have it.
 #[test]
 fn both_take_a_dead_workers_lease() {
-    let script = mixed().at(secs(31), Action::Kill(0, Replacement::Nobody));
+    // The Java worker sees the table as it was some seconds ago.
+    let late = |script: Script, nth| script.on(call(2, Api::Scan, nth), Fate::Stale(secs(10)));
+    let script = (4..12).fold(mixed(), late).at(secs(31), Action::Kill(0, Replacement::Nobody));
     let both = |report: &Report| -> Option<(Duration, bool)> {
         let lost = takes(report).filter(|(at, write)| !write.applied && *at > secs(31));
         let mut by_both = lost.filter_map(|(at, loser)| {
             let won = |(then, winner): &(Duration, &Applied)| {
-                winner.applied && winner.write.key() == loser.write.key() && *then <= at && at - *then < secs(1)
+                winner.applied && winner.write.key() == loser.write.key() && *then <= at && at - *then < secs(10)
             };
             let (_, winner) = takes(report).find(won)?;
             (is_java(winner.node) != is_java(loser.node)).then(|| (at, is_java(winner.node)))
