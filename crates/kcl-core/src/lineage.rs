@@ -1,6 +1,6 @@
 mod family;
 
-use crate::{Checkpoint, Lease, Shard, ShardId};
+use crate::{Checkpoint, ChildShard, Lease, Shard, ShardId};
 use family::{Edges, Family};
 
 /// What is known about the family tree of a stream's shards: from lease rows, and from a listing where there is one.
@@ -89,6 +89,14 @@ impl<'a> Lineage<'a> {
         *checkpoint == Checkpoint::AtTimestamp && parents.iter().all(|parent| self.checkpoint(parent).is_none())
     }
 
+    /// The parents that hold up the row of `child`: they have no row, and nothing says that they have ended. A Java worker takes a
+    /// parent without a row for finished, and would start the child.
+    pub fn rowless_parents<'b>(&self, child: &'b ChildShard) -> impl Iterator<Item = &'b ShardId> {
+        let has_row = self.checkpoint(&child.id).is_some();
+        let rowless = |parent: &&ShardId| self.checkpoint(parent).is_none() && !self.is_known_ended(parent);
+        child.parents.iter().filter(move |_| !has_row).filter(rowless)
+    }
+
     /// Whether the shard of `lease` may be worked on. `is_gone` tells of which parents it is proven that the stream has
     /// forgotten them ([`Listings`](crate::Listings)): that one listing lacks a parent is no proof.
     pub fn gate(&self, lease: &Lease, is_gone: impl Fn(&ShardId) -> bool) -> Gate {
@@ -134,6 +142,20 @@ mod tests {
             starting_sequence_number: None,
             ending_sequence_number: None,
         }
+    }
+
+    #[test]
+    fn the_parents_that_hold_up_the_row_of_a_merge() {
+        let child = ChildShard { id: "c".into(), parents: vec!["a".into(), "b".into()], hash_range: None };
+        let held_up = |rows: &[Lease]| -> Vec<String> {
+            Lineage::new(rows, None).rowless_parents(&child).map(ToString::to_string).collect()
+        };
+        let (a, b) = (lease("a", "12", &[]), |checkpoint| lease("b", checkpoint, &[]));
+        assert_eq!(held_up(&[a.clone()]), ["b"]);
+        assert!(held_up(&[a.clone(), b("TRIM_HORIZON")]).is_empty());
+        assert!(held_up(&[a.clone(), lease("c", "TRIM_HORIZON", &["a", "b"])]).is_empty(), "it has one already");
+        let later = lease("d", "40", &["b"]);
+        assert!(held_up(&[a, later]).is_empty(), "a descendant was read: it has ended");
     }
 
     fn gate(child: &Lease, others: &[Lease], listing: Option<&[Shard]>) -> Gate {

@@ -18,6 +18,8 @@ pub enum Stream {
     Nemesis,
     /// What producers and processors do.
     Workload,
+    /// Which workers are of the Java library, and what those do at random. Last, so that runs without them are as ever.
+    Java,
 }
 
 /// A number that depends on all arguments and on nothing else.

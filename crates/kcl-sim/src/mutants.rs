@@ -36,6 +36,8 @@ pub enum Home {
 pub enum Runs {
     /// Seeds of the swarm.
     Swarm,
+    /// Those with workers of the Java library.
+    Mixed,
     /// Seeds of a run that is written down, because the swarm seldom combines what it needs.
     Directed(fn(u64) -> Plan),
     /// The drops of a coordinator in the cancellation sweep.

@@ -6,6 +6,7 @@ mod coverage;
 pub mod curve;
 mod ddmin;
 mod happenings;
+mod java;
 mod nemesis;
 mod options;
 mod plan;
@@ -19,6 +20,7 @@ mod sweep;
 
 pub use action::{Action, ActionKind, Replacement};
 pub use coverage::Coverage;
+pub use java::Java;
 pub use options::Options;
 pub use plan::Plan;
 pub use report::Report;

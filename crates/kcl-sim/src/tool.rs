@@ -25,7 +25,7 @@ pub(crate) fn run(command: &Command) -> ExitCode {
         Command::Mutants { only, .. } => mutants::run(*only),
         Command::Spec(size) => spec::run(*size),
         Command::Trip(forbidden) => trip::run(*forbidden),
-        Command::Sweep { base, from, seeds, minutes } => sweep::run(*base, *from, *seeds, *minutes),
+        Command::Sweep { base, from, seeds, minutes, mixed } => sweep::run(*base, *from, *seeds, *minutes, *mixed),
     };
     if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -12,7 +12,7 @@ use kcl_core::{
 
 use crate::exec::{NodeId, Sim};
 use crate::scenario::Action;
-use crate::world::{Api, Fate};
+use crate::world::{Api, Fate, JavaVersion};
 
 /// One tenure as the application sees it: one processor.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -176,6 +176,10 @@ pub enum Event {
     Asked(Tenure, Checkpoint),
     /// It was answered.
     Answered(Tenure, Checkpoint, Answer),
+    /// The process that started last is one of the Java library.
+    Java(NodeId, JavaVersion),
+    /// A Java worker has come to the end of a shard sync.
+    JavaSynced(NodeId),
 }
 
 /// An event and its time since the start.

@@ -2,6 +2,7 @@
 
 mod behaviour;
 mod fate;
+mod java;
 mod measure;
 mod mutant;
 mod processor;
@@ -14,6 +15,8 @@ mod worker;
 
 pub use behaviour::Behaviour;
 pub use fate::{Api, Call, Fate, FaultKind, FaultMix, FaultPlan};
+pub use java::JavaVersion;
+pub(crate) use java::specified as java_specified;
 pub use mutant::Mutant;
 pub use processor::Processors;
 pub use producer::produce;

@@ -19,6 +19,7 @@ impl Consumer {
     }
 
     async fn acknowledge_end(&mut self, children: Vec<ChildShard>) -> Result<(), ConsumerEnd> {
+        let sent = self.now();
         let (reply, created) = oneshot::channel();
         let tenancy = self.tenancy.clone();
         let command = Command::CreateChildren { tenancy, children, reply };
@@ -28,10 +29,15 @@ impl Consumer {
         }
         // Given up when the phase changes or the shard is to be left: asking again does no harm.
         let interrupted = race2(self.phases.changed(), self.leave.cancelled());
-        if matches!(race2(interrupted, created).await, Either::Second(Ok(()))) {
-            self.cell.reach_end();
-            self.lifecycle.all_delivered();
-            tracing::info!(shard = %self.info.shard_id, "every record of the shard was delivered");
+        match race2(interrupted, created).await {
+            Either::Second(Ok(())) => {
+                self.cell.reach_end();
+                self.lifecycle.all_delivered();
+                tracing::info!(shard = %self.info.shard_id, "every record of the shard was delivered");
+            }
+            // They cannot have rows yet.
+            Either::Second(Err(_)) => self.end_pacer.read(sent, self.now(), ReadOutcome::Failed),
+            Either::First(_) => {}
         }
         Ok(())
     }

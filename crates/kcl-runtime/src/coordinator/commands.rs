@@ -20,7 +20,8 @@ impl Coordinator {
                 }
             }
             Command::CreateChildren { tenancy, children, reply } => {
-                if self.is_current(&tenancy) {
+                // Where another parent of a merge has no row yet it is asked again: a Java worker would not wait for that one.
+                if self.is_current(&tenancy) && !self.lacks_a_parent(&tenancy, &children) {
                     let parent = self.tenures.get(&tenancy.key).map(|tenure| tenure.cell.lease().checkpoint);
                     let parent = parent.unwrap_or(Checkpoint::TrimHorizon);
                     let writes = children.iter().map(|child| LeaseWrite::create(child_lease(child, &parent))).collect();

@@ -2,7 +2,7 @@ use std::cell::LazyCell;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use kcl_core::{Gate, LeaseKey, Lineage, Mono};
+use kcl_core::{ChildShard, Gate, LeaseKey, Lineage, Mono, ShardId};
 use tokio::sync::oneshot;
 
 use super::Coordinator;
@@ -46,6 +46,25 @@ impl Coordinator {
             self.request_listing(now);
         }
         ready.iter().for_each(|key| self.start_driver(key));
+    }
+
+    /// Whether the child of a merge must not have its row yet, because another parent has none.
+    pub(super) fn lacks_a_parent(&mut self, tenancy: &Tenancy, children: &[ChildShard]) -> bool {
+        let Some(since) = self.tenures.get(&tenancy.key).map(|tenure| tenure.since) else { return false };
+        let now = self.now();
+        let lacking = {
+            let leases = self.known_leases(now);
+            let lineage = Lineage::new(leases.iter().map(|lease| &**lease), None);
+            let is_lacking = |parent: &&ShardId| !self.listings.is_gone(parent, since);
+            children.iter().find_map(|child| lineage.rowless_parents(child).find(is_lacking))
+        };
+        if let Some(parent) = lacking {
+            tracing::debug!(shard = %tenancy.key, %parent, "the other parent of the shard's child has no lease yet");
+            if self.listings.is_next_due(now, since) {
+                self.request_listing(now);
+            }
+        }
+        lacking.is_some()
     }
 
     pub(super) fn start_driver(&mut self, key: &LeaseKey) {

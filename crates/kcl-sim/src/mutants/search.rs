@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use super::{Home, Known, Runs, SWITCH};
 use crate::scenario::cancel::{self, Stride};
-use crate::scenario::{Plan, Report, Sweep, seed_of, swarm};
+use crate::scenario::{Options, Plan, Report, Sweep, seed_of, swarm};
 use crate::world::Mutant;
 
 /// Mutants have seeds of their own, always the same.
@@ -88,6 +88,7 @@ pub fn first_run(known: &Known) -> Option<Report> {
     let mutant = seam(known)?;
     let plan = match known.runs {
         Runs::Swarm => Plan::draw(seed_of(BASE, 0)),
+        Runs::Mixed => Plan::draw(mixed_seeds().next()?),
         Runs::Directed(plan) => plan(seed_of(BASE, 0)),
         Runs::Drops => return None,
     };
@@ -109,6 +110,11 @@ fn seam(known: &Known) -> Option<Mutant> {
     }
 }
 
+/// The seeds of plans with workers of the Java library.
+fn mixed_seeds() -> impl Iterator<Item = u64> + Send {
+    (0..).map(|index| seed_of(BASE, index)).filter(|seed| !Options::draw(*seed).java.is_empty())
+}
+
 /// Starts so many runs of it; each gives the oracles that failed.
 fn start(known: &Known, runs: u64) -> Option<Sweep<Vec<String>>> {
     let mutant = seam(known)?;
@@ -119,6 +125,9 @@ fn start(known: &Known, runs: u64) -> Option<Sweep<Vec<String>>> {
     };
     Some(match known.runs {
         Runs::Swarm => Sweep::start(seeds, move |seed| judge(Plan::draw(seed))),
+        Runs::Mixed => {
+            Sweep::start(mixed_seeds().take(usize::try_from(runs).unwrap_or(usize::MAX)), move |seed| judge(Plan::draw(seed)))
+        }
         Runs::Directed(plan) => Sweep::start(seeds, move |seed| judge(plan(seed))),
         Runs::Drops => drops(runs),
     })

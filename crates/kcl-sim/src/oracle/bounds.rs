@@ -53,7 +53,16 @@ impl Run<'_> {
     }
 
     /// V1: within this time every lease has a live owner.
+    ///
+    /// A share of the free leases is dealt to Java workers, and those look every two failover times: in the round in which they see a
+    /// lease for the first time, in the next, in which it may not have expired yet by what they saw, or in the one after that, in
+    /// which it is very old, and theirs whatever their share.
     pub(super) fn x(&self) -> Duration {
+        self.own_x() + if self.options.java.is_empty() { Duration::ZERO } else { self.take_every() * 3 }
+    }
+
+    /// X among workers of this library.
+    pub(super) fn own_x(&self) -> Duration {
         self.slack(self.quiet()) + self.scan() + self.renew() + LATENCY * 4
     }
 

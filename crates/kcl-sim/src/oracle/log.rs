@@ -37,7 +37,8 @@ pub(super) fn at(number: u64) -> Checkpoint {
 impl Log {
     /// Nothing happened; reading begins at the oldest record.
     pub(super) fn new() -> Self {
-        let options = Options { start: StartStrategy::Oldest, batch: 1, ..Options::draw(1) };
+        let options =
+            Options { start: StartStrategy::Oldest, batch: 1, java: crate::scenario::Java::default(), ..Options::draw(1) };
         Self { options, entries: Vec::new(), table: BTreeMap::new() }
     }
 

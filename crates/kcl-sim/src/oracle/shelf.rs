@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use kcl_core::{Checkpoint, ExtendedSequenceNumber, LeaseKey, SequenceNumber, ShardId, StartStrategy, Wall};
+use kcl_core::{Checkpoint, ExtendedSequenceNumber, LeaseKey, SequenceNumber, ShardId, StartStrategy, Verb, Wall};
 use kcl_testing::MemoryStream;
 
+use crate::exec::NodeId;
 use crate::scenario::Options;
 use crate::trace::{Entry, Event};
 
@@ -35,6 +36,10 @@ pub(super) struct Shelf {
     created: BTreeMap<LeaseKey, (Checkpoint, Option<Wall>)>,
     /// The earliest of those times.
     first_latest: Option<Wall>,
+    java: BTreeSet<NodeId>,
+    /// The rows at LATEST that a Java worker created or took: it reads from the moment at which it looks, and nothing says when that
+    /// was. What follows the first stored position is owed.
+    tips: BTreeMap<LeaseKey, Option<ExtendedSequenceNumber>>,
 }
 
 /// What the stream's clock shows after so much time.
@@ -52,10 +57,13 @@ impl Shelf {
             removed: BTreeSet::new(),
             created: BTreeMap::new(),
             first_latest: None,
+            java: BTreeSet::new(),
+            tips: BTreeMap::new(),
         }
     }
 
     pub(super) fn see(&mut self, entry: &Entry) {
+        self.see_java(&entry.event);
         match &entry.event {
             Event::Put(shard, position, _) => {
                 let put = Put { position: position.clone(), arrival: wall(entry.at) };
@@ -71,6 +79,31 @@ impl Shelf {
             }
             _ => {}
         }
+    }
+
+    fn see_java(&mut self, event: &Event) {
+        match event {
+            Event::Java(node, _) => drop(self.java.insert(*node)),
+            Event::Write(write) if write.applied && !self.java.is_empty() => {
+                let Some(row) = &write.after else { return };
+                if write.before.is_none() {
+                    self.tips.remove(&row.key);
+                }
+                let begins = write.before.is_none() || write.write.verb() == Verb::Take;
+                if row.checkpoint == Checkpoint::Latest && begins && self.java.contains(&write.node) {
+                    self.tips.entry(row.key.clone()).or_default();
+                }
+                if let (Some(tip @ None), Some(stored)) = (self.tips.get_mut(&row.key), row.checkpoint.position()) {
+                    *tip = Some(stored.clone());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether the row's start at LATEST says nothing about when that was.
+    pub(super) fn is_undated(&self, shard: &ShardId, node: NodeId) -> bool {
+        self.java.contains(&node) || self.created.get(&LeaseKey::of_shard(shard)).is_some_and(|(_, since)| since.is_none())
     }
 
     /// The records of a shard in order.
@@ -103,6 +136,9 @@ impl Shelf {
 
     /// Whether a record has to be processed, if retention does not remove it before.
     pub(super) fn is_owed(&self, shard: &ShardId, put: &Put) -> bool {
+        if let Some(tip) = self.tips.get(&LeaseKey::of_shard(shard)) {
+            return tip.as_ref().is_some_and(|tip| put.position > *tip);
+        }
         match (self.start, self.created.get(&LeaseKey::of_shard(shard))) {
             (StartStrategy::Oldest, _) => true,
             (StartStrategy::Timestamp(millis), _) => put.arrival.unix_millis() >= millis,

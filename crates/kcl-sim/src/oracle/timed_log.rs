@@ -31,6 +31,7 @@ pub(super) fn log() -> Log {
         leases_to_acquire: 1,
         mixed: false,
         hand_off: Duration::from_secs(30),
+        java: crate::scenario::Java::default(),
         mixed_hand_off: false,
         rate_ppm: 0,
         stops_in_suspend: false,
@@ -132,6 +133,11 @@ impl Log {
     pub(super) fn delete(self, number: usize, shard: &str) -> Self {
         let delete = LeaseWrite::delete(&self.row(shard));
         self.write(number, 0, delete)
+    }
+
+    /// What was written down.
+    pub(super) fn entries(&self) -> &[Entry] {
+        &self.entries
     }
 
     pub(super) fn judge(&self, oracle: Oracle) -> Result<(), Finding> {

@@ -14,7 +14,9 @@ use crate::trace::{Call, Entry, Event, Stage};
 
 pub(super) fn check(run: Run<'_>) -> Result<(), Finding> {
     let (Some(calm), quiet) = (run.calm(), run.stage(Stage::Quiet)) else { return Ok(()) };
-    let survivors: BTreeSet<NodeId> = run.survivors().into_values().collect();
+    // A Java worker promises no time.
+    let java = run.java();
+    let survivors: BTreeSet<NodeId> = run.survivors().into_values().filter(|node| !java.contains_key(node)).collect();
     let mut progress = Progress { run, shelf: Shelf::new(run.options), shards: BTreeMap::new() };
     for (index, entry) in run.entries.iter().enumerate().take(quiet + 1) {
         progress.shelf.see(entry);

@@ -6,17 +6,18 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use kcl_core::{Lease, LeaseKey};
+use kcl_core::{Lease, LeaseKey, Verb};
 
 use super::view::apply;
 use super::{Finding, Run};
-use crate::trace::{Event, Stage};
+use crate::trace::{Entry, Event, Stage};
 
 pub(super) fn check(run: Run<'_>) -> Result<(), Finding> {
     let (Some(calm), end) = (run.calm(), run.stage(Stage::Shutdown)) else { return Ok(()) };
     let workers = run.survivors();
     let mut rows = BTreeMap::new();
     let mut steady = calm.max(run.unafraid());
+    let (is_mixed, mut written) = (!run.options.java.is_empty(), BTreeMap::new());
     let mut uneven: Option<BTreeMap<String, Owned>> = None;
     for (index, entry) in run.entries.iter().enumerate().take(end + 1) {
         // What was uneven until now.
@@ -26,6 +27,8 @@ pub(super) fn check(run: Run<'_>) -> Result<(), Finding> {
         let before = (rows.len(), finished(&rows));
         apply(&mut rows, &entry.event);
         let changed = (rows.len(), finished(&rows)) != before || matches!(entry.event, Event::Stopped(..) | Event::Edited(..));
+        // A Java worker gives a lease up by silence, as when a merge waits for its other parent: nobody counts it until it is taken.
+        let changed = changed || is_mixed && given_up(&run, &mut written, entry);
         if changed {
             steady = steady.max(entry.at);
         }
@@ -44,7 +47,20 @@ pub(super) fn check(run: Run<'_>) -> Result<(), Finding> {
 fn y(run: &Run<'_>, leases: usize) -> Duration {
     let per_round = u32::try_from(run.options.leases_to_acquire).unwrap_or(u32::MAX).max(1);
     let rounds = u32::try_from(leases).unwrap_or(u32::MAX).div_ceil(per_round);
-    run.x() + run.scan() * (rounds + 2)
+    // A Java worker steals one lease in a round, up to half of them if it shares them with one other.
+    let java = run.take_every() * (u32::try_from(leases).unwrap_or(u32::MAX).div_ceil(2) + 1);
+    run.x() + run.scan() * (rounds + 2) + if run.options.java.is_empty() { Duration::ZERO } else { java }
+}
+
+/// Whether a lease is taken that had not been written for about a failover time.
+fn given_up(run: &Run<'_>, written: &mut BTreeMap<LeaseKey, Duration>, entry: &Entry) -> bool {
+    let Event::Write(write) = &entry.event else { return false };
+    if !write.applied {
+        return false;
+    }
+    let before = written.insert(write.write.key().clone(), entry.at);
+    let expired = run.options.failover.mul_f64(1.0 - 2.0 * f64::from(run.options.rate_ppm) / 1e6);
+    write.write.verb() == Verb::Take && before.is_some_and(|before| entry.at - before >= expired)
 }
 
 /// How many leases a worker owns.

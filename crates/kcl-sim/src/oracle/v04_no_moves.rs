@@ -55,7 +55,10 @@ fn live_takes(run: &Run<'_>) -> BTreeSet<usize> {
 
 fn finished_stay(run: &Run<'_>, live: &BTreeSet<usize>) -> Result<(), Finding> {
     let is_finished = |write: &Applied| write.before.as_ref().is_some_and(|row| row.checkpoint.is_shard_end());
-    match run.writes().find(|(index, write)| live.contains(index) && is_finished(write)) {
+    // A Java worker steals any lease of whoever has most.
+    let java = run.java();
+    let moved = |index: &usize, write: &Applied| live.contains(index) && is_finished(write) && !java.contains_key(&write.node);
+    match run.writes().find(|(index, write)| moved(index, write)) {
         Some((index, _)) => Err((index, "the lease of a finished shard was taken from a live owner".to_owned())),
         None => Ok(()),
     }
@@ -67,7 +70,7 @@ fn finished_stay(run: &Run<'_>, live: &BTreeSet<usize>) -> Result<(), Finding> {
 fn moved_once(run: &Run<'_>, live: &BTreeSet<usize>) -> Result<(), Finding> {
     let (Some(calm), quiet) = (run.calm(), run.stage(Stage::Quiet)) else { return Ok(()) };
     let calm = calm.max(run.unafraid());
-    let survivors = run.survivors();
+    let (survivors, java) = (run.survivors(), run.java());
     let mut moved = BTreeSet::new();
     let mut rows = BTreeMap::new();
     for (index, entry) in run.entries.iter().enumerate().take(quiet) {
@@ -83,6 +86,11 @@ fn moved_once(run: &Run<'_>, live: &BTreeSet<usize>) -> Result<(), Finding> {
             Event::Write(write) if write.applied => {
                 let (before, verb) = (write.before.as_ref().and_then(|row| row.owner.as_ref()), write.write.verb());
                 if verb == Verb::Take && ends_a_transfer(write) {
+                    continue;
+                }
+                if verb == Verb::Take && java.contains_key(&write.node) {
+                    // It steals at random, and what is even changes.
+                    moved.clear();
                     continue;
                 }
                 let stolen = live.contains(&index) && before.is_some_and(|owner| survivors.contains_key(owner.as_str()));

@@ -10,6 +10,8 @@ use crate::trace::{Call, Event, Stage};
 
 pub(super) fn check(run: Run<'_>) -> Result<(), Finding> {
     let (Some(calm), end) = (run.calm(), run.stage(Stage::Shutdown)) else { return Ok(()) };
+    // A consumer of a Java worker that waits for parents looks every ten seconds, and its main loop every second.
+    let java = if run.options.java.is_empty() { Duration::ZERO } else { run.slack(Duration::from_secs(12)) };
     let mut children: BTreeMap<&ShardId, &[ShardId]> = BTreeMap::new();
     let mut ended: BTreeMap<ShardId, Duration> = BTreeMap::new();
     let mut waiting: BTreeMap<&ShardId, Duration> = BTreeMap::new();
@@ -31,7 +33,7 @@ pub(super) fn check(run: Run<'_>) -> Result<(), Finding> {
                     continue;
                 }
                 ended.insert(shard, entry.at);
-                let due = entry.at.max(calm) + run.slack(run.sync()) + run.x();
+                let due = entry.at.max(calm) + run.slack(run.sync()) + run.x() + java;
                 let ready = children.iter().filter(|(_, parents)| parents.iter().all(|parent| ended.contains_key(parent)));
                 waiting.extend(ready.map(|(child, _)| (*child, due)));
                 children.retain(|child, _| !waiting.contains_key(child));

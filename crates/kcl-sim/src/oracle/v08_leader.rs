@@ -8,6 +8,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use kcl_core::{WorkerId, elect_leader};
+
 use super::bounds::LATENCY;
 use super::view::apply;
 use super::{Finding, Run};
@@ -47,8 +49,14 @@ pub(super) fn check(run: Run<'_>) -> Result<(), Finding> {
     let mut term = Term { since: from.at, leader: None, before: None };
     let mut heard = from.at;
     let excused = run.slack(run.scan()) + LATENCY * 4;
-    let most = run.slack(run.sync()) + run.x();
+    let most = run.slack(run.sync()) + run.own_x();
+    let java = run.java_names();
+    // The audit of a Java worker looks at the leases, and lists the shards only when it saw the same hole three times.
+    let led_by_java = |owners: &BTreeSet<WorkerId>| elect_leader(owners).is_some_and(|leader| java.contains(leader.as_str()));
     for (index, entry) in run.entries.iter().enumerate().take(end + 1).skip(quiet) {
+        if led_by_java(&before) {
+            heard = entry.at;
+        }
         if entry.at > heard + most {
             return Err((index, format!("nobody listed the shards for {:?}", to.at.min(entry.at) - heard)));
         }

@@ -140,6 +140,8 @@ impl ActionKind {
                     // At LATEST a removed row asks for a new start at the newest record: what was put meanwhile is not owed.
                     // At a timestamp the row of a parent that is removed looks as if the start had left the parent out.
                     0 if options.start != kcl_core::StartStrategy::Oldest => Edit::Free,
+                    // A Java worker takes a parent without a row for finished.
+                    0 if !options.java.is_empty() => Edit::Free,
                     0 => Edit::Remove,
                     1 => Edit::Free,
                     _ => Edit::Rewind,

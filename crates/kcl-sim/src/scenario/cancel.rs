@@ -99,7 +99,7 @@ async fn script(host: Host, options: Options, task: Option<String>) {
     trace.add(Event::Enter(Stage::Chaos));
     produce(&sim, host.stream.clone(), 0, PUT_UNTIL);
     let workers: Vec<NodeId> =
-        (1..=options.workers).map(|nth| host.start(options.config(nth), ClockSpec::default(), None).0).collect();
+        (1..=options.workers).map(|nth| host.start(options.config(nth), ClockSpec::default(), None, Duration::ZERO).0).collect();
     sim.sleep_until(SPLIT_AT).await;
     if let Some(shard) = host.stream.open_shards().first() {
         host.stream.split(shard);

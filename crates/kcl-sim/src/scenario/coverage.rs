@@ -12,6 +12,8 @@ use crate::world::{Api, Fate};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Coverage {
     runs: u64,
+    /// So many of them had workers of the Java library.
+    mixed: u64,
     simulated: Duration,
     counts: BTreeMap<String, u64>,
 }
@@ -49,6 +51,16 @@ const HAPPENINGS: [&str; 16] = [
     "stalled shard reported",
 ];
 
+/// What has to happen between workers of this library and of Java, in sets with enough of both.
+const MIXED: [&str; 6] = [
+    "Java take",
+    "Java steals from one of ours",
+    "one of ours steals from Java",
+    "Java takes what one of ours lost",
+    "one of ours takes what Java lost",
+    "Java shard sync",
+];
+
 /// What a few hundred runs need not show. The leases of finished shards stay with their owner, which deletes them: that is rejected
 /// only if somebody edits such a row by hand between the owner's last look and the deletion.
 const RARE: [&str; 1] = ["delete rejected"];
@@ -58,10 +70,13 @@ impl Coverage {
     pub const NEEDS: u64 = 100;
     /// So many must show what is rare, too.
     const SHOWS_RARE: u64 = 5_000;
+    /// So many runs with Java workers must show what happens between them and ours: each happens in a quarter of such runs or more.
+    const NEEDS_MIXED: u64 = 40;
 
     /// What happened in one run.
     pub fn of(report: &Report) -> Self {
-        let mut coverage = Self { runs: 1, simulated: report.simulated, counts: BTreeMap::new() };
+        let mixed = u64::from(!report.plan.options.java.is_empty());
+        let mut coverage = Self { runs: 1, mixed, simulated: report.simulated, counts: BTreeMap::new() };
         for entry in &report.entries {
             coverage.see(&entry.event);
         }
@@ -74,6 +89,7 @@ impl Coverage {
     /// Adds what happened in others.
     pub fn add(&mut self, other: &Self) {
         self.runs += other.runs;
+        self.mixed += other.mixed;
         self.simulated += other.simulated;
         for (name, count) in &other.counts {
             *self.counts.entry(name.clone()).or_default() += count;
@@ -116,7 +132,8 @@ impl Coverage {
         });
         let faults = super::happenings::FAULTS.iter().map(|name| format!("fault {name}"));
         let happenings = HAPPENINGS.iter().map(|name| (*name).to_owned());
-        let all = kinds.chain(verbs).chain(faults).chain(happenings);
+        let mixed = MIXED.iter().filter(|_| self.mixed >= Self::NEEDS_MIXED).map(|name| (*name).to_owned());
+        let all = kinds.chain(verbs).chain(faults).chain(happenings).chain(mixed);
         all.filter(|name| !self.counts.contains_key(name)).collect()
     }
 
@@ -166,7 +183,11 @@ impl fmt::Display for Coverage {
         let kinds = self.counts.keys().filter(is_fault).count();
         let faults = self.sum("fault ") + self.sum("nemesis ");
         if f.alternate() {
-            return write!(f, "{} seeds, {hours:.1} simulated hours, {faults} faults of {kinds} kinds", self.runs);
+            return write!(
+                f,
+                "{} seeds, {} of them mixed, {hours:.1} simulated hours, {faults} faults of {kinds} kinds",
+                self.runs, self.mixed
+            );
         }
         for (name, count) in &self.counts {
             writeln!(f, "{count:>12} {name}")?;

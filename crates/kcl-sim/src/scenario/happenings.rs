@@ -59,6 +59,7 @@ pub(super) fn of(entries: &[Entry]) -> BTreeSet<&'static str> {
 struct Run<'a> {
     stage: Option<Stage>,
     names: BTreeMap<&'a str, NodeId>,
+    java: BTreeSet<NodeId>,
     gone: BTreeSet<NodeId>,
     unwell: BTreeSet<NodeId>,
     with_records: BTreeSet<&'a ShardId>,
@@ -95,7 +96,13 @@ impl<'a> Run<'a> {
             Event::Resumed(node) | Event::Joined(node) => {
                 self.unwell.remove(node);
             }
-            Event::Write(write) if write.applied && write.write.verb() == Verb::Take => happens(self.taken(write)),
+            Event::Java(node, _) => drop(self.java.insert(*node)),
+            Event::JavaSynced(_) => happens("Java shard sync"),
+            Event::Write(write) if write.applied && write.write.verb() == Verb::Take => {
+                let how = self.taken(write);
+                self.mixed(write, how, &mut happens);
+                happens(how);
+            }
             Event::Write(write) if write.applied && write.write.verb() == Verb::Delete => happens("row deleted"),
             Event::Begin(tenure, Call::LeaseLost) => {
                 self.lost.insert(tenure.number);
@@ -142,6 +149,27 @@ impl<'a> Run<'a> {
             (None, _) => "take of a released lease",
             (_, Some(node)) if !self.gone.contains(node) && !self.unwell.contains(node) => "take from a live owner",
             _ => "take after expiry",
+        }
+    }
+
+    /// Who took a lease from whom, if one of them is a Java worker.
+    fn mixed(&self, write: &Applied, how: &str, happens: &mut impl FnMut(&'static str)) {
+        let owner = write.before.as_ref().and_then(|row| row.owner.as_ref());
+        let from = owner.and_then(|owner| self.names.get(owner.as_str()));
+        let (by_java, from_java) = (self.java.contains(&write.node), from.is_some_and(|from| self.java.contains(from)));
+        let stolen = how == "take from a live owner";
+        match (by_java, from_java) {
+            (true, false) if from.is_some() => {
+                happens(if stolen { "Java steals from one of ours" } else { "Java takes what one of ours lost" });
+                if write.before.as_ref().is_some_and(|row| row.requested_by.is_some()) {
+                    happens("Java takes what one of ours asked for");
+                }
+            }
+            (false, true) => happens(if stolen { "one of ours steals from Java" } else { "one of ours takes what Java lost" }),
+            _ => {}
+        }
+        if by_java {
+            happens("Java take");
         }
     }
 

@@ -6,7 +6,7 @@ use kcl_core::{ShardId, WorkerId};
 use super::{Action, Options, Replacement};
 use crate::exec::NodeId;
 use crate::trace::Event;
-use crate::world::Host;
+use crate::world::{Host, JavaVersion};
 
 /// No more shards than this are open at a time.
 const MOST_SHARDS: usize = 24;
@@ -29,6 +29,7 @@ struct Trouble {
     paused_until: Option<Duration>,
     cut_until: Option<Duration>,
     stopping: bool,
+    java: Option<JavaVersion>,
 }
 
 impl Trouble {
@@ -42,11 +43,22 @@ impl Nemesis {
         Self { host, options, nodes: BTreeMap::new(), started: 0, native_until: None }
     }
 
-    pub(super) fn start_one(&mut self, id: Option<WorkerId>) {
+    /// Starts the next process under a new name.
+    pub(super) fn start_one(&mut self) {
+        let java = self.options.java.version(self.started + 1);
+        self.start_as(None, java);
+    }
+
+    fn start_as(&mut self, id: Option<WorkerId>, java: Option<JavaVersion>) {
         self.started += 1;
-        let clock = self.options.clock(self.host.sim.seed(), self.started);
-        let (node, id) = self.host.start(self.options.config(self.started), clock, id);
-        self.nodes.insert(node, Trouble { id, paused_until: None, cut_until: None, stopping: false });
+        let (nth, options) = (self.started, &self.options);
+        let (config, clock) = (options.config(nth), options.clock(self.host.sim.seed(), nth));
+        let later = if nth <= options.workers { options.java.first_by } else { Duration::ZERO };
+        let (node, id) = match java {
+            Some(version) => self.host.start_java(&config, clock, id, version),
+            None => self.host.start(config, clock, id, later),
+        };
+        self.nodes.insert(node, Trouble { id, paused_until: None, cut_until: None, stopping: false, java });
     }
 
     /// Does what is planned, each at its time, until this moment.
@@ -80,8 +92,10 @@ impl Nemesis {
             Action::Suspend(nth, time) => self.pause(*nth, now + *time, true),
             Action::Kill(nth, replacement) => self.kill(*nth, *replacement),
             Action::Twin(nth) => {
-                if let Some(id) = self.victim(*nth).and_then(|node| self.nodes.get(&node)).map(|trouble| trouble.id.clone()) {
-                    self.start_some(Some(id));
+                // Two Java processes of one name adopt each other's renewals, and one sets the other's checkpoints back.
+                let victim = self.victim(*nth).and_then(|node| self.nodes.get(&node)).filter(|trouble| trouble.java.is_none());
+                if let Some(id) = victim.map(|trouble| trouble.id.clone()).filter(|_| self.nodes.len() < MOST_WORKERS) {
+                    self.start_as(Some(id), None);
                 }
             }
             Action::Stop(nth) => self.stop(*nth),
@@ -106,12 +120,6 @@ impl Nemesis {
                 self.native_until = Some(now + *time);
                 self.host.store.go_native(true);
             }
-        }
-    }
-
-    fn start_some(&mut self, id: Option<WorkerId>) {
-        if self.nodes.len() < MOST_WORKERS {
-            self.start_one(id);
         }
     }
 
@@ -147,9 +155,9 @@ impl Nemesis {
         let Some(dead) = self.nodes.remove(&node) else { return };
         let is_last = self.nodes.values().all(|trouble| trouble.stopping);
         match replacement {
-            Replacement::New => self.start_one(None),
-            Replacement::SameName => self.start_one(Some(dead.id)),
-            Replacement::Nobody if is_last => self.start_one(None),
+            Replacement::New => self.start_one(),
+            Replacement::SameName => self.start_as(Some(dead.id), dead.java),
+            Replacement::Nobody if is_last => self.start_one(),
             Replacement::Nobody => {}
         }
     }
@@ -164,7 +172,7 @@ impl Nemesis {
         if let Some(trouble) = self.nodes.get_mut(&node).filter(|trouble| !trouble.stopping) {
             trouble.stopping = true;
             self.host.stop(node);
-            self.start_one(None);
+            self.start_one();
         }
     }
 
@@ -206,7 +214,7 @@ impl Nemesis {
             self.relieve(Duration::MAX);
         }
         if self.nodes.values().all(|trouble| trouble.stopping) {
-            self.start_one(None);
+            self.start_one();
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 use kcl_core::{ManagementConfig, StartStrategy, WorkerConfig};
 use kcl_testing::MemoryStream;
 
-use super::ActionKind;
+use super::{ActionKind, Java};
 use crate::exec::{ClockSpec, Policy};
 use crate::keyed::{Stream, between, decide, time_between};
 use crate::world::Behaviour;
@@ -56,6 +56,8 @@ pub struct Options {
     pub chaos: Duration,
     /// How long everything may take to settle after them.
     pub settle: Duration,
+    /// Which workers are of the Java library.
+    pub java: Java,
 }
 
 impl Options {
@@ -84,13 +86,19 @@ impl Options {
             1 => StartStrategy::Timestamp(MemoryStream::START.unix_millis() + i64::try_from(number(19, 0, 60_000)).unwrap_or(0)),
             _ => StartStrategy::Oldest,
         };
+        let workers = number(1, 1, 4) * if coin(1) { 1 } else { 2 };
+        let java = Java::draw(seed, workers);
         let mut actions: BTreeSet<_> = ActionKind::ALL.into_iter().filter(|kind| coin(40 + *kind as u64)).collect();
         if actions.contains(&ActionKind::Edit) {
             // A row that is removed by hand counts from 0 again: nobody can tell two processes of one name apart then.
             actions.remove(&ActionKind::Twin);
         }
+        if !java.is_empty() {
+            // A Java worker that is told once that there is no such stream takes every shard for finished.
+            actions.remove(&ActionKind::StreamGone);
+        }
         Self {
-            workers: number(1, 1, 4) * if coin(1) { 1 } else { 2 },
+            workers,
             shards: u32::try_from(number(2, 1, 8)).unwrap_or(1) * if coin(2) { 1 } else { 2 },
             failover,
             scan,
@@ -115,7 +123,9 @@ impl Options {
             // A panic may cost five minutes, and finished rows leave one generation at a time.
             settle: failover * 15
                 + scan.unwrap_or_default() * 12
-                + Duration::from_secs(if behaviour.panics > 0 { 660 } else { 360 }),
+                + Duration::from_secs(if behaviour.panics > 0 { 660 } else { 360 })
+                + java.settles(failover),
+            java,
         }
     }
 

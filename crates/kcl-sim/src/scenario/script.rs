@@ -204,6 +204,7 @@ fn calm() -> Options {
         policy: Policy::Random,
         chaos,
         settle: secs(180),
+        java: super::Java::default(),
     }
 }
 

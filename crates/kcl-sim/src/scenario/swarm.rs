@@ -45,7 +45,7 @@ async fn script(mut nemesis: Nemesis, plan: Plan) {
     trace.add(Event::Enter(Stage::Chaos));
     produce(&sim, nemesis.host.stream.clone(), plan.options.aggregates, chaos + settle / 2);
     for _ in 0..plan.options.workers {
-        nemesis.start_one(None);
+        nemesis.start_one();
     }
     nemesis.run(&plan.actions, chaos).await;
     nemesis.heal();

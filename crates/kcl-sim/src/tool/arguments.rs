@@ -5,6 +5,7 @@ use super::trip::Forbidden;
 
 pub(crate) const USAGE: &str = "\
 usage: [--seeds N] [--from S] [--base TEXT] [--minutes M]   runs seeds, by index; other base, other seeds; M ends it early
+       --mixed                                              only those with workers of the Java library, of a sweep
        --seed 0x… [--log]                                   replays one
        --shrink 0x… [--invariant S5]                        makes a failing one small, and writes it as a script
        --cancel [--all]                                     drops a worker's tasks at their polls, one per run
@@ -28,7 +29,7 @@ pub(crate) enum Command {
     /// The control of the tripwire.
     Trip(Forbidden),
     /// Seeds by index, for at most so many minutes.
-    Sweep { base: u64, from: u64, seeds: Option<u64>, minutes: Option<u64> },
+    Sweep { base: u64, from: u64, seeds: Option<u64>, minutes: Option<u64>, mixed: bool },
 }
 
 /// Which command it is.
@@ -58,6 +59,7 @@ struct Said {
     from: u64,
     seeds: Option<u64>,
     minutes: Option<u64>,
+    mixed: bool,
 }
 
 pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Command, String> {
@@ -72,6 +74,7 @@ pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Command, 
             "--spec" => said.verb = Verb::Spec(size(&value()?)?),
             "--trip" => said.verb = Verb::Trip(value()?.parse()?),
             "--log" => said.log = true,
+            "--mixed" => said.mixed = true,
             "--all" => said.all = true,
             "--only" => said.only = Some(number(&value()?)?),
             "--rates" => said.rates = Some(number(&value()?)?),
@@ -83,10 +86,10 @@ pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Command, 
             _ => return Err(format!("unknown option: option={word}")),
         }
     }
-    let Said { seed, log, all, only, rates, invariant, base, from, seeds, minutes, .. } = said;
+    let Said { seed, log, all, only, rates, invariant, base, from, seeds, minutes, mixed, .. } = said;
     Ok(match said.verb {
         // Without any bound, a hundred.
-        Verb::Sweep => Command::Sweep { base, from, seeds: seeds.or_else(|| minutes.is_none().then_some(100)), minutes },
+        Verb::Sweep => Command::Sweep { base, from, seeds: seeds.or_else(|| minutes.is_none().then_some(100)), minutes, mixed },
         Verb::One => Command::One { seed, log },
         Verb::Shrink => Command::Shrink { seed, invariant },
         Verb::Cancel => Command::Cancel { all },

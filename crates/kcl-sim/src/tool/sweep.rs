@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use kcl_sim::scenario::{Coverage, Sweep, seed_of, swarm};
+use kcl_sim::scenario::{Coverage, Options, Sweep, seed_of, swarm};
 use kcl_sim::world::Mutant;
 
 /// How often a long run says how far it is.
@@ -22,13 +22,16 @@ struct Outcome {
 /// Runs these seeds; whether all were clean, the same twice, and nothing stayed untried.
 /// Without a number of seeds: as many as the minutes allow.
 #[allow(clippy::disallowed_methods, reason = "the tool tells its user how long it took")]
-pub(crate) fn run(base: u64, from: u64, seeds: Option<u64>, minutes: Option<u64>) -> bool {
+pub(crate) fn run(base: u64, from: u64, seeds: Option<u64>, minutes: Option<u64>, mixed: bool) -> bool {
     let asked = seeds.unwrap_or(u64::MAX);
     let started = Instant::now();
     let limit = minutes.map(|minutes| Duration::from_secs(minutes * 60));
     let mut sum = Sum::default();
-    let twice = move |index: u64| std::iter::repeat_n(seed_of(base, index), if index.is_multiple_of(TWICE) { 2 } else { 1 });
-    let results = Sweep::start((from..from.saturating_add(asked)).flat_map(twice), outcome);
+    let twice = |(nth, seed): (u64, u64)| std::iter::repeat_n(seed, if nth.is_multiple_of(TWICE) { 2 } else { 1 });
+    let wanted = move |seed: &u64| !mixed || !Options::draw(*seed).java.is_empty();
+    let chosen = (from..).map(move |index| seed_of(base, index)).filter(wanted);
+    let bounded = chosen.take(usize::try_from(asked).unwrap_or(usize::MAX));
+    let results = Sweep::start((from..).zip(bounded).flat_map(twice), outcome);
     for outcome in &results {
         sum.add(outcome);
         let done = sum.traces.len() as u64;

@@ -1,4 +1,4 @@
-use kcl_core::{Change, Expectation, Lease, LeaseWrite, Verb};
+use kcl_core::{Change, Expectation, Lease, LeaseWrite, TenureToken, Verb};
 
 /// A known defect at a seam, which an oracle must find.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,13 +16,17 @@ pub enum Mutant {
     RenewByOwner,
     /// The store answers every eighth checkpoint without storing it.
     CheckpointNotStored,
+    /// M49: the store applies renewals and checkpoints if the row shows the token of the sender's last take, which a Java worker's
+    /// take leaves there.
+    ByTokenAlone,
     /// M13: a reader that is opened again begins after the newest record.
     ReopenAtLatest,
 }
 
 impl Mutant {
     /// The write that the store decides instead of this one.
-    pub(super) fn twisted(self, write: &LeaseWrite, row: Option<&Lease>) -> Option<LeaseWrite> {
+    /// `token`: that of the sender's last take.
+    pub(super) fn twisted(self, write: &LeaseWrite, row: Option<&Lease>, token: Option<TenureToken>) -> Option<LeaseWrite> {
         let (Some(row), Change::Update(update)) = (row, write.change()) else { return None };
         let owner_is_expected = matches!(write.expectation(), Expectation::Version { owner, .. } if row.owner == *owner);
         match (self, write.verb()) {
@@ -30,6 +34,10 @@ impl Mutant {
             (Self::CheckpointByOwner, Verb::Checkpoint) if owner_is_expected => {
                 Some(LeaseWrite::checkpoint(row, update.checkpoint.clone()?))
             }
+            (Self::ByTokenAlone, Verb::Checkpoint) if token.is_some() && row.tenure == token => {
+                Some(LeaseWrite::checkpoint(row, update.checkpoint.clone()?))
+            }
+            (Self::ByTokenAlone, Verb::Renew) if token.is_some() && row.tenure == token => Some(LeaseWrite::renew(row)),
             (Self::RenewByOwner, Verb::Renew) if owner_is_expected => Some(LeaseWrite::renew(row)),
             _ => None,
         }

@@ -3,10 +3,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use kcl_core::{
-    Checkpoint, CoordinatorTable, FleetRows, Lease, LeaseKey, LeaseScan, LeaseWrite, StoredState, UnreadableRow, WriteOutcome,
+    Checkpoint, CoordinatorTable, FleetRows, Lease, LeaseKey, LeaseScan, LeaseWrite, StoredState, TenureToken, UnreadableRow,
+    Verb, WriteOutcome,
 };
 
-use super::{Api, Call, Fate, FaultPlan, Mutant, StoreClient};
+use super::java::JavaWrite;
+use super::{Api, Call, Fate, FaultPlan, JavaVersion, Mutant, StoreClient};
 use crate::exec::{NodeId, Sim};
 use crate::keyed::{Stream, time_between};
 use crate::trace::{Applied, Event, Trace};
@@ -26,6 +28,8 @@ pub(super) struct State {
     /// Every row as it was, by the time since when.
     history: BTreeMap<LeaseKey, Vec<(Duration, Option<Lease>)>>,
     calls: BTreeMap<(NodeId, Api), u64>,
+    /// The token of the last take of each process and lease.
+    tokens: BTreeMap<(NodeId, LeaseKey), TenureToken>,
     cut: BTreeSet<NodeId>,
     /// Until when every call is throttled.
     pub(super) busy_until: Duration,
@@ -51,7 +55,8 @@ impl StoreServer {
     /// An empty table.
     pub fn new(sim: Sim, trace: Trace, faults: FaultPlan, mutant: Mutant) -> Self {
         let (rows, history, calls, cut) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
-        let state = State { rows, history, calls, cut, busy_until: Duration::ZERO, native: None, faults };
+        let tokens = BTreeMap::new();
+        let state = State { rows, history, calls, tokens, cut, busy_until: Duration::ZERO, native: None, faults };
         Self { sim, trace, mutant, state: Arc::new(Mutex::new(state)) }
     }
 
@@ -145,12 +150,16 @@ impl StoreServer {
         if let (true, Ok(Some(after))) = (self.mutant.swallows(write), write.apply(before.as_ref())) {
             return WriteOutcome::Applied(after);
         }
-        let twisted = self.mutant.twisted(write, before.as_ref());
+        let token = state.tokens.get(&(node, write.key().clone())).copied();
+        let twisted = self.mutant.twisted(write, before.as_ref(), token);
         let result = twisted.as_ref().unwrap_or(write).apply(before.as_ref());
         let applied = result.is_ok();
         let after = self.mutant.kept(write, before.as_ref(), result.ok().flatten());
         if applied {
             state.set(now, write.key(), after.clone());
+            if let (Verb::Take, Some(token)) = (write.verb(), after.as_ref().and_then(|row| row.tenure)) {
+                state.tokens.insert((node, write.key().clone()), token);
+            }
         }
         drop(state);
         let outcome = match (applied, after.clone(), before.clone()) {
@@ -159,6 +168,25 @@ impl StoreServer {
         };
         self.trace.add(Event::Write(Applied { node, sent, write: write.clone(), before, after, applied }));
         outcome
+    }
+
+    /// The same for a write of a Java worker: the row after it, if its condition holds.
+    pub(super) fn decide_java(&self, node: NodeId, sent: Duration, version: JavaVersion, write: &JavaWrite) -> Option<Lease> {
+        let (now, recorded) = (self.sim.now(), write.recorded());
+        let mut state = self.state();
+        let before = state.rows.get(recorded.key()).cloned();
+        let decided = write.apply(version, before.as_ref());
+        let (applied, after) = (decided.is_some(), decided.flatten());
+        if after.is_none() && before.is_none() && applied {
+            // The deletion of a row that is gone is no error, and nothing happens.
+            return None;
+        }
+        if applied {
+            state.set(now, recorded.key(), after.clone());
+        }
+        drop(state);
+        self.trace.add(Event::Write(Applied { node, sent, write: recorded, before, after: after.clone(), applied }));
+        after
     }
 
     pub(super) fn scan(&self, nth: u64, fate: Fate) -> LeaseScan {

@@ -24,13 +24,23 @@ impl StoreClient {
         Self { server, node }
     }
 
+    /// Whose view it is.
+    pub(super) const fn node(&self) -> NodeId {
+        self.node
+    }
+
+    /// When a call is sent that is made now.
+    pub(super) fn sent_now(&self) -> Duration {
+        self.server.sim.now()
+    }
+
     fn latency(&self, api: Api, nth: u64, leg: u64) -> Duration {
         let key = (self.node.number(), api.number() << 8 | leg, nth);
         time_between(self.server.sim.seed(), Stream::Latency, key, Duration::from_micros(500), Duration::from_millis(20))
     }
 
     /// One call: sent, carried out by the server in its own time, answered. Dropping the future takes nothing back.
-    async fn call<T: Send + 'static>(
+    pub(super) async fn call<T: Send + 'static>(
         &self,
         api: Api,
         work: impl Fn(&StoreServer, u64, Fate) -> T + Send + 'static,

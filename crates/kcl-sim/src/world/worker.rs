@@ -9,8 +9,9 @@ use kcl_core::{WorkerConfig, WorkerId};
 use kcl_runtime::{Backends, ConsumerError, Worker};
 use tokio::sync::watch;
 
+use super::java::{Peer, Settings};
 use super::measure::Alarms;
-use super::{Behaviour, Processors, StoreServer, StreamServer};
+use super::{Behaviour, JavaVersion, Processors, StoreServer, StreamServer};
 use crate::exec::{ClockSpec, NodeEnv, NodeId, Sim};
 use crate::trace::{Event, Trace};
 
@@ -52,17 +53,47 @@ impl Host {
         }
     }
 
-    /// Starts a worker under this name, or a new one. It tries again until it has started.
-    pub fn start(&self, mut config: WorkerConfig, clock: ClockSpec, id: Option<WorkerId>) -> (NodeId, WorkerId) {
+    /// Starts a worker under this name, or a new one, after so long. It tries again until it has started.
+    pub fn start(&self, mut config: WorkerConfig, clock: ClockSpec, id: Option<WorkerId>, after: Duration) -> (NodeId, WorkerId) {
+        let (node, id, asked) = self.admit(clock, id);
+        config.worker_id = Some(id.clone());
+        let (sim, life) = (self.sim.clone(), self.life(node, config, asked));
+        let main = async move {
+            if !after.is_zero() {
+                sim.sleep(after).await;
+            }
+            life.await;
+        };
+        drop(self.sim.spawn(node, "main", main.boxed()));
+        (node, id)
+    }
+
+    /// Starts a worker of the Java library in the same way.
+    pub fn start_java(
+        &self,
+        config: &WorkerConfig,
+        clock: ClockSpec,
+        id: Option<WorkerId>,
+        version: JavaVersion,
+    ) -> (NodeId, WorkerId) {
+        let (node, id, mut stop) = self.admit(clock, id);
+        self.trace.add(Event::Java(node, version));
+        let world = (self.sim.clone(), self.trace.clone());
+        let work = (self.behaviour, Arc::clone(&self.tenures));
+        let peer = Peer::new(world, (node, id.clone(), version), Settings::from(config), (&self.store, &self.stream), work);
+        let main = async move { peer.live(async move { asked(&mut stop).await }).await };
+        drop(self.sim.spawn(node, "main", main.boxed()));
+        (node, id)
+    }
+
+    /// A process starts: its number, its name, and what asks it to stop.
+    fn admit(&self, clock: ClockSpec, id: Option<WorkerId>) -> (NodeId, WorkerId, watch::Receiver<bool>) {
         let node = self.sim.node(clock);
         let id = id.unwrap_or_else(|| WorkerId::new(format!("w{}", node.0)));
         self.trace.add(Event::Started(node, id.clone()));
-        config.worker_id = Some(id.clone());
         let (stop, asked) = watch::channel(false);
         self.stops().insert(node, stop);
-        let main = self.life(node, config, asked);
-        drop(self.sim.spawn(node, "main", main.boxed()));
-        (node, id)
+        (node, id, asked)
     }
 
     /// One process from its start to its end.

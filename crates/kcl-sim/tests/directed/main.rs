@@ -2,6 +2,7 @@
 //! invariant must hold, and the fault must really have happened.
 
 mod found;
+mod java;
 mod native;
 mod processes;
 mod rows;

@@ -88,7 +88,7 @@ impl Log {
     }
 
     fn verdict(&self) -> Result<(), (usize, String)> {
-        let options = Options { failover: Duration::from_secs(10), ..Options::draw(1) };
+        let options = Options { failover: Duration::from_secs(10), java: crate::scenario::Java::default(), ..Options::draw(1) };
         check(Run { entries: &self.entries, options: &options, seed: 1 })
     }
 

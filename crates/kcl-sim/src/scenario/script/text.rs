@@ -65,6 +65,15 @@ fn options(f: &mut Formatter<'_>, options: &Options) -> fmt::Result {
     say(options.abandons != calm.abandons, is(format!("abandons = {}", options.abandons)))?;
     say(options.batch != calm.batch, is(format!("batch = {}", options.batch)))?;
     say(options.policy != calm.policy, is(format!("policy = Policy::{:?}", options.policy)))?;
+    let java = &options.java;
+    let numbers = |set: &std::collections::BTreeSet<u64>| {
+        // Later processes than a run has need not be said.
+        let set: Vec<String> = set.iter().filter(|nth| **nth <= 40).map(ToString::to_string).collect();
+        format!("[{}].into()", set.join(", "))
+    };
+    say(java.two != calm.java.two, is(format!("java.two = {}", numbers(&java.two))))?;
+    say(java.three != calm.java.three, is(format!("java.three = {}", numbers(&java.three))))?;
+    say(java.first_by != calm.java.first_by, is(format!("java.first_by = {}", time(java.first_by))))?;
     let every = here.checkpoint_every;
     say(every != there.checkpoint_every, is(format!("behaviour.checkpoint_every = {every}")))?;
     say(here.slowest != there.slowest, is(format!("behaviour.slowest = {}", time(here.slowest))))?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use kcl_core::StartStrategy;
 
 use crate::exec::Policy;
-use crate::scenario::Plan;
+use crate::scenario::{Java, Plan};
 
 type Change = fn(&mut Plan);
 
@@ -13,7 +13,7 @@ type Change = fn(&mut Plan);
 const SHORTEST: Duration = Duration::from_secs(5);
 
 /// In order: what makes runs shorter first. Each leaves the plan as it is once it cannot go further.
-pub(super) const ALL: [(&str, Change); 20] = [
+pub(super) const ALL: [(&str, Change); 22] = [
     ("everything twice as early", |plan| {
         let half = plan.options.chaos / 2;
         if half >= SHORTEST {
@@ -39,6 +39,13 @@ pub(super) const ALL: [(&str, Change); 20] = [
     ("nobody abandoned", |plan| plan.options.abandons = false),
     ("clocks that agree", |plan| (plan.options.rate_ppm, plan.options.stops_in_suspend) = (0, false)),
     ("from the oldest record", |plan| plan.options.start = StartStrategy::Oldest),
+    ("no Java workers", |plan| plan.options.java = Java::default()),
+    ("Java workers of one version, which start with the others", |plan| {
+        let java = &mut plan.options.java;
+        let three = std::mem::take(&mut java.three);
+        java.two.extend(three);
+        java.first_by = Duration::ZERO;
+    }),
     ("plain picks", |plan| plan.options.policy = Policy::Random),
 ];
 
