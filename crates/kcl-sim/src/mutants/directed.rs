@@ -70,20 +70,6 @@ pub(super) fn failed_scans(seed: u64) -> Plan {
     scans.fold(script, |script, scan| script.on(scan, Fate::Fail(ErrorKind::Unavailable))).plan().clone()
 }
 
-/// Two of this library share the leases with one of Java, which steals some of those that were taken with hand-offs. Then the others
-/// stand still for a while, and have to take leases from it again.
-pub(super) fn beside_java(seed: u64) -> Plan {
-    let script = Script::new().seed(seed).workers(3).shards(12).failover(secs(4)).chaos(secs(200)).settle(secs(400));
-    let script = script.with(|options| {
-        options.java.two = [2].into();
-        options.hand_off = secs(8);
-        options.behaviour.slowest = secs(3);
-    });
-    let script = script.at(secs(20), Action::Pause(2, secs(20))).at(secs(60), Action::Pause(0, secs(25)));
-    let script = script.at(secs(110), Action::Pause(2, secs(20))).at(secs(150), Action::Kill(0, Replacement::New));
-    script.at(secs(175), Action::Stop(1)).plan().clone()
-}
-
 /// Java workers run natively for some minutes, and each worker finds out at another time.
 pub(super) fn a_native_fleet(seed: u64) -> Plan {
     let script = Script::new().seed(seed).workers(3).shards(6).chaos(secs(320));

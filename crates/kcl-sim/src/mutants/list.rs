@@ -30,7 +30,7 @@ impl Known {
 }
 
 /// The list, by number.
-pub const KNOWN: [Known; 49] = [
+pub const KNOWN: [Known; 48] = [
     seam(1, "a checkpoint is stored without a condition", Mutant::CheckpointUnconditional, &["S7", "S5"], 60),
     seam(2, "a checkpoint is stored if only the owner is as expected", Mutant::CheckpointByOwner, &["S5", "S7"], 26),
     seam(3, "a take does not change the counter", Mutant::TakeKeepsCounter, &["S8"], 100),
@@ -83,12 +83,10 @@ pub const KNOWN: [Known; 49] = [
     source(45, "a fleet that runs natively is left only at the second sight", &["V9"], 100)
         .by(Runs::Directed(directed::a_native_fleet)),
     source(46, "a fleet that runs natively is joined", &["V9"], 100).by(Runs::Directed(directed::a_native_fleet)),
-    source(47, "a Java worker is asked for a lease that hands it off no more, and waited for", &["V3", "V4", "V1"], 10)
-        .by(Runs::Directed(directed::beside_java)),
-    source(48, "an old request counts for who asked, also once a Java worker has the lease", &["V3", "V4", "V1"], 10)
-        .by(Runs::Directed(directed::beside_java)),
+    source(47, "a Java worker is asked for a lease that hands it off no more, and waited for", &["V3", "V4", "V1"], 2)
+        .by(Runs::Mixed),
     seam(
-        49,
+        48,
         "renewals and checkpoints go by the token alone, which a Java take leaves",
         Mutant::ByTokenAlone,
         &["S7", "S11"],

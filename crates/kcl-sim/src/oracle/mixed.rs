@@ -45,7 +45,7 @@ pub(super) struct OursOnly {
 
 impl OursOnly {
     pub(super) fn judge(&self, run: Run<'_>, check: Oracle) -> Result<(), Finding> {
-        let place = |index: usize| self.places.get(index).copied().unwrap_or(run.entries.len().saturating_sub(1));
+        let place = |index: usize| self.places.get(index).copied().unwrap_or_else(|| run.entries.len().saturating_sub(1));
         check(Run { entries: &self.entries, ..run }).map_err(|(index, what)| (place(index), what))
     }
 }

@@ -10,8 +10,10 @@ use crate::trace::{Call, Event, Stage};
 
 pub(super) fn check(run: Run<'_>) -> Result<(), Finding> {
     let (Some(calm), end) = (run.calm(), run.stage(Stage::Shutdown)) else { return Ok(()) };
-    // A consumer of a Java worker that waits for parents looks every ten seconds, and its main loop every second.
-    let java = if run.options.java.is_empty() { Duration::ZERO } else { run.slack(Duration::from_secs(12)) };
+    // A consumer of a Java worker that waits for parents looks every ten seconds, and its main loop every second. A child whose row is
+    // missing is found by the audit alone, by a leader who may have been elected for 300 s, and at the third sight.
+    let rounds = run.slack(Duration::from_secs(312)) + run.slack(run.sync()) * 4;
+    let java = if run.options.java.is_empty() { Duration::ZERO } else { rounds };
     let mut children: BTreeMap<&ShardId, &[ShardId]> = BTreeMap::new();
     let mut ended: BTreeMap<ShardId, Duration> = BTreeMap::new();
     let mut waiting: BTreeMap<&ShardId, Duration> = BTreeMap::new();

@@ -16,7 +16,7 @@ pub enum Mutant {
     RenewByOwner,
     /// The store answers every eighth checkpoint without storing it.
     CheckpointNotStored,
-    /// M49: the store applies renewals and checkpoints if the row shows the token of the sender's last take, which a Java worker's
+    /// M48: the store applies renewals and checkpoints if the row shows the token of the sender's last take, which a Java worker's
     /// take leaves there.
     ByTokenAlone,
     /// M13: a reader that is opened again begins after the newest record.

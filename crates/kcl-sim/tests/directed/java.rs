@@ -34,29 +34,6 @@ fn is_java(node: NodeId) -> bool {
     node == process(2)
 }
 
-/// The owner is finishing its work for the one that asked, and a Java worker steals the lease. The request that is left in the
-/// row means nothing, and the next take by one of this library removes it.
-#[test]
-fn a_java_worker_steals_a_lease_that_is_being_handed_off() {
-    // Both come back at once, and find all leases with the first.
-    let script = mixed().with(|options| options.behaviour.slowest = secs(3));
-    let script = script.at(secs(20), Action::Pause(1, secs(20))).at(secs(20), Action::Pause(2, secs(20)));
-    let stolen = |write: &Applied| {
-        let asked = write.before.as_ref().is_some_and(|row| row.can_be_asked_for() && row.requested_by.is_some());
-        write.applied && is_java(write.node) && asked
-    };
-    let report = until(&script, |report| takes(report).any(|(_, write)| stolen(write)));
-    let (at, theft) = takes(&report).find(|(_, write)| stolen(write)).expect("it happened");
-    let row = theft.after.as_ref().expect("a row");
-    assert!(row.requested_by.is_some() && row.hands_off.is_some(), "Java leaves them: {row:?}");
-    assert_eq!(row.heir(), row.owner.as_ref(), "and they mean nothing");
-    let late = |(then, write): &(Duration, &Applied)| {
-        *then > at && write.applied && write.write.verb() == Verb::Transfer && write.write.key() == &row.key
-    };
-    let transferred = writes(&report).find(late).map(|(_, write)| write.before.clone());
-    assert!(transferred.flatten().is_none_or(|before| before.owner != row.owner), "the old owner transfers what is not its own");
-}
-
 /// What a worker of this library releases carries its token, and whom it said that it hands off to.
 #[test]
 fn a_java_worker_takes_what_was_released() {

@@ -113,6 +113,7 @@ impl Work {
                 Some(page) => page,
                 None => fetcher.next(&self.peer).await,
             };
+            let behind = matches!(&page, Page::Records(records) if !records.is_empty());
             match page {
                 Page::Records(records) => self.process(records).await,
                 Page::End(records, children) => {
@@ -121,7 +122,9 @@ impl Work {
                 }
                 Page::Nothing => {}
             }
-            self.pause(self.peer.settings.poll).await?;
+            // Five reads in a second are allowed.
+            let idle = if behind { self.peer.settings.poll.min(Duration::from_millis(200)) } else { self.peer.settings.poll };
+            self.pause(idle).await?;
         }
     }
 
