@@ -151,7 +151,7 @@ mod tests {
             Lineage::new(rows, None).rowless_parents(&child).map(ToString::to_string).collect()
         };
         let (a, b) = (lease("a", "12", &[]), |checkpoint| lease("b", checkpoint, &[]));
-        assert_eq!(held_up(&[a.clone()]), ["b"]);
+        assert_eq!(held_up(std::slice::from_ref(&a)), ["b"]);
         assert!(held_up(&[a.clone(), b("TRIM_HORIZON")]).is_empty());
         assert!(held_up(&[a.clone(), lease("c", "TRIM_HORIZON", &["a", "b"])]).is_empty(), "it has one already");
         let later = lease("d", "40", &["b"]);
