@@ -93,6 +93,8 @@ pub(crate) struct Coordinator {
     stream_refused_since: Option<Mono>,
     unreadable: BTreeMap<String, u32>,
     next_scan: Mono,
+    /// Until when a table that refused to be scanned is left alone.
+    no_scan_before: Mono,
     next_sync: Mono,
     next_cleanup: Mono,
     last_hold: u64,
@@ -153,6 +155,7 @@ impl Coordinator {
             stream_refused_since: None,
             unreadable: BTreeMap::new(),
             next_scan: now,
+            no_scan_before: now,
             next_sync: now + parts.config.shard_sync_interval,
             next_cleanup: now + parts.config.lease_cleanup_interval / 5,
             last_hold: 0,

@@ -216,7 +216,7 @@ impl Coordinator {
         if self.creations.forget_planned() {
             self.sync_wanted = true;
             let pause = self.parts.timing.failover.mul_f64(self.rng.random_range(0.02..=0.06));
-            self.next_scan = self.next_scan.min(now + pause);
+            self.scan_within(now, pause);
         }
     }
 }

@@ -28,6 +28,11 @@ pub(super) struct SyncReads {
 }
 
 impl Coordinator {
+    /// Scans the table after this pause, if it would not be scanned sooner.
+    pub(super) fn scan_within(&mut self, now: Mono, pause: Duration) {
+        self.next_scan = self.next_scan.min((now + pause).max(self.no_scan_before));
+    }
+
     pub(super) fn scanned(&mut self, result: Result<LeaseScan, StoreError>) {
         let now = self.now();
         self.scanning = false;
@@ -36,7 +41,8 @@ impl Coordinator {
             Ok(scan) => scan,
             Err(error) => {
                 // A store that refuses calls is not asked more than twice as often as ever.
-                self.next_scan = now + self.parts.timing.scan_while_moving.max(self.parts.timing.scan / 2);
+                self.no_scan_before = now + self.parts.timing.scan_while_moving.max(self.parts.timing.scan / 2);
+                self.next_scan = self.no_scan_before;
                 return self.store_failed("scan", error.into());
             }
         };

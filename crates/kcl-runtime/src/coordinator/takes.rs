@@ -79,7 +79,7 @@ impl Coordinator {
         }
         let waiting = self.tenures.values().any(|tenure| matches!(tenure.driver, Driver::Waiting));
         if waiting || plan.available > 0 || !plan.takes.is_empty() || !plan.requests.is_empty() {
-            self.next_scan = self.next_scan.min(now + self.parts.timing.scan_while_moving);
+            self.scan_within(now, self.parts.timing.scan_while_moving);
         }
         let reads = self.row_reads.admit(now, std::mem::take(&mut plan.reads));
         self.read_rows(reads);
@@ -116,7 +116,7 @@ impl Coordinator {
         if !self.takes.are_under_way()
             && let Some(pause) = self.takes.scan_after.take()
         {
-            self.next_scan = self.next_scan.min(now + pause);
+            self.scan_within(now, pause);
         }
     }
 

@@ -205,7 +205,7 @@ impl Coordinator {
                 self.takes.pacing.held_leases_changed();
                 self.forget_if_over(key);
                 // Wherever it is now, it is not here: the next scan tells.
-                self.next_scan = self.next_scan.min(now + self.parts.timing.scan_while_moving);
+                self.scan_within(now, self.parts.timing.scan_while_moving);
             }
         }
     }

@@ -58,10 +58,13 @@ fn within(run: &Run<'_>, index: usize, (from, to): (Duration, Duration), times: 
     let mut rows = run.table(begins);
     let mut keys: BTreeSet<_> = rows.keys().cloned().collect();
     let mut workers: BTreeSet<NodeId> = BTreeSet::new();
+    // Who was cut off or stood still does not know yet that others have its leases, and asks for them as they do.
+    let mut believed: BTreeSet<_> = BTreeSet::new();
     let mut counts = [(Kind::Write, 0_u32), (Kind::Get, 0), (Kind::Scan, 0)];
     for entry in &run.entries[begins..ends] {
         super::view::apply(&mut rows, &entry.event);
         match &entry.event {
+            Event::Told(node, Verb::Renew, key, _) => drop(believed.insert((*node, key.clone()))),
             Event::Write(write) => drop(keys.insert(write.write.key().clone())),
             // Beside Java workers one of ours may be alone with a row or two, and have others to create.
             Event::Told(_, Verb::Create, key, _) if !run.options.java.is_empty() => drop(keys.insert(key.clone())),
@@ -75,7 +78,8 @@ fn within(run: &Run<'_>, index: usize, (from, to): (Duration, Duration), times: 
     }
     let often = |interval: Duration| (to - from).as_secs_f64() / interval.as_secs_f64() + 1.0;
     #[allow(clippy::cast_precision_loss, reason = "counts of rows and workers")]
-    let (per_row, per_worker) = (keys.len().max(1) as f64 * often(run.renew()), workers.len().max(1) as f64 * often(run.scan()));
+    let (per_row, per_worker) =
+        (keys.len().max(believed.len()).max(1) as f64 * often(run.renew()), workers.len().max(1) as f64 * often(run.scan()));
     for (kind, count) in counts {
         #[allow(clippy::cast_precision_loss, reason = "a count of workers")]
         let steady = match kind {
@@ -97,11 +101,19 @@ fn within(run: &Run<'_>, index: usize, (from, to): (Duration, Duration), times: 
 mod tests {
     use super::super::timed_log::{Log, log, node};
     use super::*;
+    use kcl_core::ErrorKind;
+
+    fn begun() -> Log {
+        log().workers(1).create("a").at(1_000).add(Event::Nemesis(Action::ThrottleStore(Duration::from_secs(30))))
+    }
+
+    fn called(log: Log, api: Api, times: usize) -> Log {
+        (0..times).fold(log, |log, _| log.add(Event::Called(node(1), api))).at(60_000).enter(Stage::Heal)
+    }
 
     /// One row; usual are 11 writes and 7.7 scans in 30 s.
     fn throttled(api: Api, times: usize, at: u64) -> Log {
-        let begun = log().workers(1).create("a").at(1_000).add(Event::Nemesis(Action::ThrottleStore(Duration::from_secs(30))));
-        (0..times).fold(begun.at(at), |log, _| log.add(Event::Called(node(1), api))).at(60_000).enter(Stage::Heal)
+        called(begun().at(at), api, times)
     }
 
     #[test]
@@ -112,5 +124,9 @@ mod tests {
         throttled(Api::Scan, 24, 10_000).says(check, "24 calls (Scan)");
         throttled(renew, 20, 32_000).says(check, "");
         throttled(renew, 21, 32_000).says(check, "21 calls (Write)");
+        let told = |number| Event::Told(node(number), Verb::Renew, "a".into(), crate::trace::Told::Failed(ErrorKind::Throttled));
+        let asked = |first, second| called(begun().at(10_000).add(told(first)).add(told(second)), renew, 66);
+        asked(1, 2).says(check, "");
+        asked(1, 1).says(check, "66 calls (Write)");
     }
 }
