@@ -74,7 +74,10 @@ impl Shelf {
             Event::Write(write) if write.applied && write.before.is_none() => {
                 if let Some(row) = &write.after {
                     self.created.insert(row.key.clone(), (row.checkpoint.clone(), row.latest_since));
-                    self.first_latest = self.first_latest.or(row.latest_since);
+                    // A clock that was set back may say that reading begins before there was anything. That holds for the
+                    // shards that have rows; of the others only what follows is owed.
+                    let since = row.latest_since.map(|since| if since < wall(Duration::ZERO) { wall(entry.at) } else { since });
+                    self.first_latest = self.first_latest.or(since);
                 }
             }
             _ => {}
