@@ -1,7 +1,8 @@
 //! V11: an owner that was told that somebody asks for its lease sends no renewal that says so still once the hand-off has
-//! taken as long as it may: by then it has given the lease up, or has declined.
+//! taken as long as it may: by then it has given the lease up, or has declined. A worker that stops gives all of them up, and takes
+//! the time of a shutdown.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use kcl_core::{LeaseKey, Verb, WorkerId};
@@ -34,10 +35,10 @@ impl Memory {
 pub(super) fn check(run: Run<'_>) -> Result<(), Finding> {
     let allowed =
         run.options.hand_off + LATE + run.options.hand_off * u32::try_from(run.options.rate_ppm.abs()).unwrap_or(0) / 1_000_000;
-    let mut memory = Memory::default();
+    let (mut memory, mut stopping) = (Memory::default(), BTreeSet::new());
     for (index, entry) in run.entries.iter().enumerate() {
         match &entry.event {
-            Event::Write(write) if write.applied => {
+            Event::Write(write) if write.applied && !stopping.contains(&write.node) => {
                 let name = (write.node, write.write.key().clone());
                 let by = write.after.as_ref().and_then(|row| row.requested_by.clone());
                 let known =
@@ -49,7 +50,8 @@ pub(super) fn check(run: Run<'_>) -> Result<(), Finding> {
                 }
                 memory.shown.insert(name, by);
             }
-            Event::Told(node, _, key, Told::Applied) => memory.told((*node, key.clone()), entry.at),
+            Event::Told(node, _, key, Told::Applied) if !stopping.contains(node) => memory.told((*node, key.clone()), entry.at),
+            Event::AskedToStop(node) | Event::FleetSeen(node, true) => drop(stopping.insert(*node)),
             // Its clock may have stood still.
             Event::Suspended(node) => memory.known.retain(|(known, _), _| known != node),
             _ => {}
@@ -80,6 +82,7 @@ mod tests {
         asked().at(40_000).transfer(1, "a", 0).says(check, "");
         let suspended = asked().at(5_000).add(Event::Suspended(node(1))).at(60_000).renew(1, "a", 0);
         suspended.says(check, "");
+        asked().at(5_000).add(Event::AskedToStop(node(1))).at(60_000).renew(1, "a", 0).says(check, "");
     }
 
     #[test]
