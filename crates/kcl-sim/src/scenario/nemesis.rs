@@ -114,7 +114,13 @@ impl Nemesis {
             Action::StreamGone(time) => self.host.stream.gone_until(now + *time),
             Action::Split(nth) => self.reshard(*nth, false),
             Action::Merge(nth) => self.reshard(*nth, true),
-            Action::Trim(age) => self.host.stream.trim(*age),
+            Action::Trim(age) => {
+                self.host.stream.trim(*age);
+                // A Java worker takes a shard that is gone for finished, and knows of no children.
+                if self.options.java.is_empty() {
+                    self.host.stream.forget(*age);
+                }
+            }
             Action::Edit(nth, edit) => self.host.store.edit(*nth, *edit),
             Action::GoNative(time) => {
                 self.native_until = Some(now + *time);

@@ -113,10 +113,9 @@ impl StreamServer {
         }
     }
 
-    /// Ends the retention of everything older than `age`: records, and shards that were closed before.
+    /// Ends the retention of all records older than `age`.
     pub fn trim(&self, age: Duration) {
-        let now = self.sim.now();
-        let old = now.saturating_sub(age);
+        let old = self.sim.now().saturating_sub(age);
         let puts = self.state().puts.clone();
         for (shard, records) in puts {
             // The newest stays, as the first that is not removed.
@@ -127,6 +126,11 @@ impl StreamServer {
                 self.trace.add(Event::Trimmed(shard, first.clone()));
             }
         }
+    }
+
+    /// Forgets the shards that were closed longer than `age` ago.
+    pub fn forget(&self, age: Duration) {
+        let old = self.sim.now().saturating_sub(age);
         let closed = self.state().closed.clone();
         let past: Vec<ShardId> = closed.into_iter().filter(|(_, at)| *at < old).map(|(shard, _)| shard).collect();
         for shard in past {
