@@ -77,7 +77,8 @@ pub const KNOWN: [Known; 48] = [
     source(39, "an owner hands records over after it sent a transfer", &["S19", "S16", "S10"], 30),
     waits(40, "a subscription that ended is opened again at the tip", "enhanced fan-out"),
     waits(41, "what was handed over is not given back to the budget of bytes", "prefetching within a budget"),
-    source(42, "an owner waits for ever for a call of the application to return", &["V11"], 10),
+    // Seldom, because who asked does not wait for ever, and takes the lease.
+    source(42, "an owner waits for ever for a call of the application to return", &["V11"], 1),
     source(43, "who asked for a lease holds it without a take of its own", &["S3", "S7", "S10", "S11", "S15", "conform"], 60),
     source(44, "a fleet that runs natively is not left", &["V9"], 100).by(Runs::Directed(directed::a_native_fleet)),
     source(45, "a fleet that runs natively is left only at the second sight", &["V9"], 100)

@@ -51,6 +51,8 @@ pub(super) fn check(run: Run<'_>) -> Result<(), Finding> {
                 memory.shown.insert(name, by);
             }
             Event::Told(node, _, key, Told::Applied) if !stopping.contains(node) => memory.told((*node, key.clone()), entry.at),
+            // It said no, and says it again when it sees the request next.
+            Event::Told(node, Verb::Withdraw, key, Told::Failed(_)) => drop(memory.known.remove(&(*node, key.clone()))),
             Event::AskedToStop(node) | Event::FleetSeen(node, true) => drop(stopping.insert(*node)),
             // Its clock may have stood still.
             Event::Suspended(node) => memory.known.retain(|(known, _), _| known != node),
@@ -82,6 +84,8 @@ mod tests {
         asked().at(40_000).transfer(1, "a", 0).says(check, "");
         let suspended = asked().at(5_000).add(Event::Suspended(node(1))).at(60_000).renew(1, "a", 0);
         suspended.says(check, "");
+        let refused = Event::Told(node(1), Verb::Withdraw, "a".into(), Told::Failed(kcl_core::ErrorKind::Denied));
+        asked().at(5_000).add(refused).at(36_000).renew(1, "a", 0).says(check, "");
         asked().at(5_000).add(Event::AskedToStop(node(1))).at(60_000).renew(1, "a", 0).says(check, "");
     }
 
