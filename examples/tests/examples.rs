@@ -6,10 +6,9 @@
 mod process;
 
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use kcl_examples::local::{CREDENTIAL, LocalAws, REGION};
-use process::{Folder, LOOK_EVERY, Process, example};
+use process::{Folder, Process, example};
 
 const STREAM: &str = "demo";
 
@@ -72,12 +71,7 @@ async fn what_the_producer_aggregates_the_advanced_consumer_counts() {
     let folder = Folder::of("advanced");
     let arguments = format!("--stream-name {STREAM} --table-name advanced --start-strategy OLDEST");
     let mut consumer = Process::start(&mut command(&servers, "advanced_consumer", &arguments), &folder, "advanced");
-    let deadline = Instant::now() + Duration::from_secs(120);
-    while !consumer.stdout().contains("so far: 200 messages") {
-        let (out, log) = (consumer.stdout(), consumer.stderr());
-        assert!(consumer.ended().is_none() && Instant::now() < deadline, "never had 200 messages:\n{out}\n{log}");
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
+    consumer.until_it_printed("200 messages", |out| out.contains("so far: 200 messages"));
     consumer.interrupt();
     let status = consumer.wait();
     let (out, log) = (consumer.stdout(), consumer.stderr());

@@ -28,12 +28,8 @@ type Environment = BTreeMap<String, String>;
 fn start_servers(folder: &Path) -> (Process, Environment) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kcl-local"));
     command.args(["--kinesis-port", "0", "--dynamodb-port", "0", "--stream", STREAM, "--shards", &SHARDS.to_string()]);
-    let mut servers = Process::start(&mut command, folder, "kcl-local");
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while servers.stdout().lines().count() < 5 {
-        assert!(servers.ended().is_none() && Instant::now() < deadline, "no servers: {}", servers.stderr());
-        std::thread::sleep(LOOK_EVERY);
-    }
+    let servers = Process::start(&mut command, folder, "kcl-local");
+    servers.until_it_printed("where the servers are", |out| out.lines().count() >= 5);
     let output = servers.stdout();
     let variables = output.lines().map(|line| line.strip_prefix("export ").unwrap().split_once('=').unwrap());
     let environment = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();

@@ -38,10 +38,7 @@ fn it_prints_where_the_servers_are_and_ends_when_it_is_told_to() {
     let mut command = kcl_local();
     command.args(["--kinesis-port", "0", "--dynamodb-port", "0"]);
     let mut process = Process::start(&mut command, &folder, "kcl-local");
-    while process.stdout().lines().count() < 5 {
-        assert!(process.ended().is_none(), "{}", process.stderr());
-        std::thread::sleep(process::LOOK_EVERY);
-    }
+    process.until_it_printed("where the servers are", |out| out.lines().count() >= 5);
     let output = process.stdout();
     let names: Vec<&str> = output.lines().filter_map(|line| line.strip_prefix("export ")?.split('=').next()).collect();
     let wanted =

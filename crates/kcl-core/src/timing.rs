@@ -17,6 +17,9 @@ pub struct LeaseTiming {
     pub scan: Duration,
     /// How often it is read while leases are moving: a third of the failover time.
     pub scan_while_moving: Duration,
+    /// How soon a scan that failed is tried again, whatever else calls for one: a table that refuses calls is scanned at most
+    /// twice as often as ever.
+    pub scan_after_failure: Duration,
     /// After how long without word of a row it is read by itself: the failover time; longer if the table is scanned so rarely
     /// that live owners' rows would look still.
     pub quiet: Duration,
@@ -33,6 +36,7 @@ impl LeaseTiming {
             renew: failover / 3,
             scan: failover / 2,
             scan_while_moving: failover / 3,
+            scan_after_failure: failover / 3,
             quiet: failover,
             call: failover / 3,
         }
@@ -43,7 +47,9 @@ impl LeaseTiming {
     pub fn with_scans_every(self, interval: Duration) -> Self {
         // A fleet does not act in step: intervals are shortened by up to a tenth at random.
         let scan = interval * 10 / 9;
-        Self { scan, scan_while_moving: self.scan_while_moving.min(scan), quiet: self.failover.max(scan + self.call), ..self }
+        let scan_while_moving = self.scan_while_moving.min(scan);
+        let (scan_after_failure, quiet) = (scan_while_moving.max(scan / 2), self.failover.max(scan + self.call));
+        Self { scan, scan_while_moving, scan_after_failure, quiet, ..self }
     }
 }
 
@@ -54,4 +60,21 @@ pub fn backoff(failures: u32, base: Duration, most: Duration) -> Duration {
     }
     let doublings = (failures - 1).min(20);
     base.saturating_mul(1 << doublings).min(most)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_that_refuses_to_be_scanned_is_tried_at_most_twice_as_often_as_ever() {
+        let timing = LeaseTiming::from_failover(Duration::from_secs(9));
+        let every = |seconds| timing.with_scans_every(Duration::from_secs(seconds));
+        let paces = |timing: LeaseTiming| {
+            [timing.scan, timing.scan_while_moving, timing.scan_after_failure, timing.quiet].map(|time| time.as_millis())
+        };
+        assert_eq!(paces(timing), [4_500, 3_000, 3_000, 9_000]);
+        assert_eq!(paces(every(18)), [20_000, 3_000, 10_000, 23_000]);
+        assert_eq!(paces(every(1)), [1_111, 1_111, 1_111, 9_000], "never more rarely than as ever");
+    }
 }

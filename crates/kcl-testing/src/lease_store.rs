@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use kcl_core::{
     ErrorKind, FleetRows, Lease, LeaseKey, LeaseScan, LeaseStore, LeaseWrite, StoreError, UnreadableRow, Verb, WriteOutcome,
 };
+use tokio::sync::watch;
 
 /// A lease table in memory, with exactly the semantics of [`LeaseWrite::apply`].
 ///
@@ -14,6 +15,8 @@ use kcl_core::{
 #[derive(Clone, Debug, Default)]
 pub struct MemoryLeaseStore {
     table: Arc<Mutex<Table>>,
+    /// Told of every change.
+    changes: watch::Sender<()>,
 }
 
 /// How many writes of one verb a [`MemoryLeaseStore`] has decided.
@@ -54,14 +57,39 @@ impl MemoryLeaseStore {
         self.lock().row(&LeaseKey::from(key)).cloned()
     }
 
+    /// Waits until the leases are as `wanted` says, which is asked now and after every change of a row. For as long as it takes:
+    /// a test that must end puts a timeout around it. Cancelling it does no harm.
+    ///
+    /// ```
+    /// # use kcl_core::{Checkpoint, Lease};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let leases = kcl_testing::MemoryLeaseStore::new();
+    /// leases.put(Lease::new("shardId-000000000000".into(), Checkpoint::TrimHorizon));
+    /// leases.wait_until(|leases| leases.len() == 1).await;
+    /// # }
+    /// ```
+    pub async fn wait_until(&self, mut wanted: impl FnMut(&[Lease]) -> bool) {
+        let mut changes = self.changes.subscribe();
+        while !wanted(&self.leases()) {
+            // This handle has a sender, too: there is always another change to wait for.
+            if changes.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
     /// Stores a row as it is, over any other, without a condition: an edit by hand or by another program. Not counted.
     pub fn put(&self, lease: Lease) {
         self.lock().rows.insert(lease.key.clone(), Row::Lease(Box::new(lease)));
+        self.changes.send_replace(());
     }
 
     /// Removes a row without a condition: an edit by hand or by another program. Not counted. The lease that it was.
     pub fn remove(&self, key: &str) -> Option<Lease> {
-        match self.lock().rows.remove(&LeaseKey::from(key)) {
+        let removed = self.lock().rows.remove(&LeaseKey::from(key));
+        self.changes.send_replace(());
+        match removed {
             Some(Row::Lease(lease)) => Some(*lease),
             Some(Row::Unreadable(_)) | None => None,
         }
@@ -71,6 +99,7 @@ impl MemoryLeaseStore {
     /// key is rejected.
     pub fn add_unreadable(&self, key: &str, reason: impl Into<String>) {
         self.lock().rows.insert(LeaseKey::from(key), Row::Unreadable(reason.into()));
+        self.changes.send_replace(());
     }
 
     /// What [`LeaseStore::fleet`] answers from now on: that KCL 3.x workers share the table. Nothing at first.
@@ -181,7 +210,9 @@ impl LeaseStore for MemoryLeaseStore {
     }
 
     async fn write(&self, write: &LeaseWrite) -> Result<WriteOutcome, StoreError> {
-        Ok(self.lock().write(write))
+        let outcome = self.lock().write(write);
+        self.changes.send_replace(());
+        Ok(outcome)
     }
 
     async fn fleet(&self) -> Result<FleetRows, StoreError> {

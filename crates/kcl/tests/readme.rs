@@ -60,9 +60,7 @@ async fn checkpoints_what_it_consumes() -> Result<(), Box<dyn std::error::Error>
     let oldest = ManagementConfig { start_strategy: StartStrategy::Oldest, ..ManagementConfig::default() };
     let builder = Consumer::builder("leases", "orders").stream_reader(stream.clone()).lease_store(leases.clone());
     let consumer = builder.management(oldest).start(Factory).await?;
-    while !leases.leases().iter().any(|lease| lease.checkpoint.position().is_some()) {
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
+    leases.wait_until(|leases| leases.iter().any(|lease| lease.checkpoint.position().is_some())).await;
     consumer.shutdown().await?;
     Ok(())
 }

@@ -2,11 +2,15 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(dead_code, reason = "each test target uses its own part")]
 
+mod output;
+
 use std::fs::{self, File};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
+
+use output::Output;
 
 /// Between two looks at something outside of this process, which cannot tell when it changes.
 pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -59,28 +63,36 @@ impl Drop for Folder {
     }
 }
 
-/// A running program, its output in files. Killed when dropped.
+/// A running program, its log in a file. Killed when dropped.
 pub(crate) struct Process {
     child: Child,
-    stdout: PathBuf,
+    stdout: Output,
     stderr: PathBuf,
 }
 
 impl Process {
     pub(crate) fn start(command: &mut Command, folder: &Path, name: &str) -> Self {
-        let (stdout, stderr) = (folder.join(format!("{name}.out")), folder.join(format!("{name}.log")));
-        command.stdin(Stdio::null()).stdout(File::create(&stdout).unwrap()).stderr(File::create(&stderr).unwrap());
+        let stderr = folder.join(format!("{name}.log"));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(File::create(&stderr).unwrap());
         // Settings of whoever runs the tests must not reach the program.
         for variable in FOREIGN {
             if command.get_envs().all(|(name, _)| name != variable) {
                 command.env_remove(variable);
             }
         }
-        Self { child: command.spawn().unwrap(), stdout, stderr }
+        let mut child = command.spawn().unwrap();
+        let stdout = Output::of(child.stdout.take().unwrap());
+        Self { child, stdout, stderr }
     }
 
+    /// What it has printed until now, in whole lines; all of it once it was [waited](Self::wait) for.
     pub(crate) fn stdout(&self) -> String {
-        fs::read_to_string(&self.stdout).unwrap()
+        self.stdout.now()
+    }
+
+    /// Waits until what it has printed is as wanted. Fails the test if it ends before, or takes far longer than it needs.
+    pub(crate) fn until_it_printed(&self, what: &str, wanted: impl Fn(&str) -> bool) {
+        assert!(self.stdout.wait_until(wanted), "never printed {what}:\n{}\n{}", self.stdout(), self.stderr());
     }
 
     pub(crate) fn stderr(&self) -> String {
@@ -97,6 +109,7 @@ impl Process {
         let deadline = Instant::now() + Duration::from_secs(150);
         loop {
             if let Some(status) = self.ended() {
+                self.stdout.wait_for_end();
                 return status;
             }
             assert!(Instant::now() < deadline, "still running:\n{}\n{}", self.stdout(), self.stderr());

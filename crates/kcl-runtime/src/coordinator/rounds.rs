@@ -40,8 +40,7 @@ impl Coordinator {
         let scan = match result {
             Ok(scan) => scan,
             Err(error) => {
-                // A store that refuses calls is not asked more than twice as often as ever.
-                self.no_scan_before = now + self.parts.timing.scan_while_moving.max(self.parts.timing.scan / 2);
+                self.no_scan_before = now + self.parts.timing.scan_after_failure;
                 self.next_scan = self.no_scan_before;
                 return self.store_failed("scan", error.into());
             }

@@ -84,7 +84,7 @@ pub const KNOWN: [Known; 48] = [
     source(45, "a fleet that runs natively is left only at the second sight", &["V9"], 100)
         .by(Runs::Directed(directed::a_native_fleet)),
     source(46, "a fleet that runs natively is joined", &["V9"], 100).by(Runs::Directed(directed::a_native_fleet)),
-    source(47, "a Java worker is asked for a lease that hands it off no more, and waited for", &["V3", "V4", "V1"], 2)
+    source(47, "a Java worker is asked for a lease that hands it off no more, and waited for", &["V3", "V4", "V1"], 1)
         .by(Runs::Mixed),
     seam(
         48,

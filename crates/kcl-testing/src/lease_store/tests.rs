@@ -1,3 +1,4 @@
+use futures_util::future::join;
 use kcl_core::{Checkpoint, TenureToken, WorkerId};
 
 use super::*;
@@ -58,4 +59,21 @@ fn a_call_that_is_never_polled_has_no_effect() {
     let write = LeaseWrite::create(lease("a"));
     drop(store.write(&write));
     assert!(store.leases().is_empty());
+}
+
+#[tokio::test]
+async fn who_waits_is_told_of_every_change_of_a_row() {
+    let store = MemoryLeaseStore::new();
+    let waits = |wanted: fn(&[Lease]) -> bool| {
+        let store = store.clone();
+        async move { store.wait_until(wanted).await }
+    };
+    let write = async {
+        for write in [LeaseWrite::create(lease("a")), LeaseWrite::take(&lease("a"), &"worker".into(), TenureToken::new(1))] {
+            assert!(matches!(store.write(&write).await, Ok(WriteOutcome::Applied(_))));
+        }
+    };
+    join(waits(|leases| leases.iter().any(|lease| lease.owner.is_some())), write).await;
+    join(waits(<[Lease]>::is_empty), async { drop(store.remove("a")) }).await;
+    join(waits(|leases| leases.len() == 1), async { store.put(lease("a")) }).await;
 }

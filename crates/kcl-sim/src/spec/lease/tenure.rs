@@ -55,6 +55,7 @@ const TIMING: LeaseTiming = LeaseTiming {
     renew: UNIT,
     scan: UNIT,
     scan_while_moving: UNIT,
+    scan_after_failure: UNIT,
     quiet: Duration::from_nanos(7),
     call: UNIT,
 };

@@ -13,14 +13,6 @@ pub(super) fn fresh(shard: &Shard, checkpoint: Checkpoint) -> Lease {
     Lease { parents, hash_range, ..Lease::new(LeaseKey::of_shard(&shard.id), checkpoint) }
 }
 
-pub(super) const fn initial(start: StartStrategy) -> Checkpoint {
-    match start {
-        StartStrategy::Latest => Checkpoint::Latest,
-        StartStrategy::Oldest => Checkpoint::TrimHorizon,
-        StartStrategy::Timestamp(_) => Checkpoint::AtTimestamp,
-    }
-}
-
 /// The rows that are missing, in the order in which they are created; `None` if the listing shows children of an open shard.
 /// Of an empty table the shards are listed at the initial position, and each gets a row.
 pub(super) fn missing(shards: &[Shard], leases: &BTreeSet<ShardId>, start: StartStrategy) -> Option<Vec<Lease>> {
@@ -31,12 +23,12 @@ pub(super) fn missing(shards: &[Shard], leases: &BTreeSet<ShardId>, start: Start
     }
     let mut planned: BTreeMap<ShardId, Checkpoint> = BTreeMap::new();
     if leases.is_empty() {
-        planned.extend(shards.iter().map(|shard| (shard.id.clone(), initial(start))));
+        planned.extend(shards.iter().map(|shard| (shard.id.clone(), start.initial_checkpoint())));
     } else {
         let mut visit = Visit { by_id: &by_id, leases, start, known: BTreeMap::new(), should_create: BTreeSet::new(), planned };
         for shard in shards.iter().filter(|shard| shard.is_open() && !leases.contains(&shard.id)) {
             if !visit.descendant(&shard.id) {
-                visit.planned.insert(shard.id.clone(), initial(start));
+                visit.planned.insert(shard.id.clone(), start.initial_checkpoint());
             }
         }
         planned = visit.planned;
@@ -94,7 +86,8 @@ impl Visit<'_> {
             let should = self.planned.contains_key(&parent) || self.should_create.contains(&parent) || !descends;
             if should {
                 let at_timestamp = matches!(self.start, StartStrategy::Timestamp(_));
-                let checkpoint = if descends && !at_timestamp { Checkpoint::TrimHorizon } else { initial(self.start) };
+                let checkpoint =
+                    if descends && !at_timestamp { Checkpoint::TrimHorizon } else { self.start.initial_checkpoint() };
                 self.planned.insert(parent, checkpoint);
             }
         }
