@@ -2,7 +2,7 @@ mod order;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{Checkpoint, Lease, LeaseKey, LeaseWrite, Lineage, Shard, ShardId, StartStrategy, Wall};
+use crate::{Change, Checkpoint, Lease, LeaseKey, LeaseWrite, Lineage, Shard, ShardId, StartStrategy, Wall};
 pub use order::in_own_order;
 
 /// A listing of shards that cannot be complete: the open shards leave hashes uncovered or cover them twice.
@@ -49,22 +49,39 @@ pub fn plan_shard_sync(shards: &[Shard], leases: &[&Lease], start: StartStrategy
     sync.into_writes(start, now)
 }
 
-/// The rows that must be read, strongly consistent, before `writes` may create rows of closed shards: those of all their
-/// listed descendants.
+/// The rows that must be read, strongly consistent, before `writes` may create rows: those of all listed descendants of closed
+/// shards, and of all listed ancestors of shards that are to be read from LATEST.
 ///
 /// A closed shard without a row may have been finished and cleaned up, and a scan that is old, or a read of that one row,
-/// does not show it: only a descendant that was read past its start does (protocol rule P10).
+/// does not show it: only a descendant that was read past its start does. And a shard starts at LATEST only if none of its
+/// ancestors has a row, which an old scan would not show either (protocol rule P10).
 pub fn rows_to_check(shards: &[Shard], writes: &[LeaseWrite]) -> BTreeSet<LeaseKey> {
-    let mut children: BTreeMap<&str, Vec<&Shard>> = BTreeMap::new();
+    let mut children: BTreeMap<&str, Vec<&ShardId>> = BTreeMap::new();
+    let listed: BTreeMap<&str, &Shard> = shards.iter().map(|shard| (shard.id.as_str(), shard)).collect();
     for shard in shards {
-        shard.parents.iter().for_each(|parent| children.entry(parent).or_default().push(shard));
+        shard.parents.iter().for_each(|parent| children.entry(parent).or_default().push(&shard.id));
     }
+    let of = |write: &LeaseWrite| listed.get(write.key().as_str()).map(|shard| &shard.id);
+    let at_latest = |write: &&LeaseWrite| matches!(write.change(), Change::Put(row) if row.checkpoint == Checkpoint::Latest);
+    let mut rows = reached(writes.iter().filter_map(of), |shard| children.get(shard).into_iter().flatten().copied());
+    let parents = |shard: &str| listed.get(shard).into_iter().flat_map(|shard| &shard.parents);
+    rows.extend(reached(writes.iter().filter(at_latest).filter_map(of), |shard| {
+        parents(shard).filter(|parent| listed.contains_key(parent.as_str()))
+    }));
+    rows
+}
+
+/// The rows of whatever follows these shards, step by step.
+fn reached<'a, I: Iterator<Item = &'a ShardId>>(
+    from: impl Iterator<Item = &'a ShardId>,
+    next: impl Fn(&'a str) -> I,
+) -> BTreeSet<LeaseKey> {
     let mut rows = BTreeSet::new();
-    let mut open: Vec<&str> = writes.iter().map(|write| write.key().as_str()).collect();
+    let mut open: Vec<&ShardId> = from.collect();
     while let Some(shard) = open.pop() {
-        for child in children.get(shard).into_iter().flatten() {
-            if rows.insert(LeaseKey::of_shard(&child.id)) {
-                open.push(&child.id);
+        for found in next(shard) {
+            if rows.insert(LeaseKey::of_shard(found)) {
+                open.push(found);
             }
         }
     }
