@@ -92,7 +92,7 @@ fn planned(shards: &[Shard], leases: &[Lease], start: StartStrategy) -> Vec<(u8,
     let mut planned: Vec<(u8, Checkpoint)> = plan_shard_sync(shards, &leases, start, NOW)
         .iter()
         .map(|write| match write.change() {
-            crate::Change::Put(lease) => (lease.key.parse().unwrap(), lease.checkpoint.clone()),
+            Change::Put(lease) => (lease.key.parse().unwrap(), lease.checkpoint.clone()),
             other => panic!("only creations are planned: {other:?}"),
         })
         .collect();
@@ -184,7 +184,7 @@ fn a_start_at_latest_is_pinned_to_the_moment() {
     let shards = stream(&[(0, &[])]);
     for (start, pinned) in [(StartStrategy::Latest, Some(NOW)), (StartStrategy::Oldest, None)] {
         let writes = plan_shard_sync(&shards, &[], start, NOW);
-        let crate::Change::Put(lease) = writes[0].change() else { panic!("a creation") };
+        let Change::Put(lease) = writes[0].change() else { panic!("a creation") };
         assert_eq!(lease.latest_since, pinned);
         assert_eq!(lease.hash_range, Some(HashKeyRange::FULL));
     }
